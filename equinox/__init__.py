@@ -1,0 +1,34 @@
+"""Callable PyTrees and filtered transformations for JAX."""
+
+# The parts that every program uses. `X as X` says that a name is re-exported on purpose.
+from . import nn as nn
+
+# Models
+from ._module import AbstractClassVar as AbstractClassVar
+from ._module import AbstractVar as AbstractVar
+from ._module import Module as Module
+from ._module import Partial as Partial
+from ._module import StrictConfig as StrictConfig
+from ._module import field as field
+from ._module import module_update_wrapper as module_update_wrapper
+from ._module import static_field as static_field
+
+# Filtered transformations
+from ._transforms.cache import clear_caches as clear_caches
+from ._transforms.grad import filter_grad as filter_grad
+from ._transforms.grad import filter_value_and_grad as filter_value_and_grad
+from ._transforms.grad import gradf as gradf
+from ._transforms.grad import value_and_grad_f as value_and_grad_f
+from ._transforms.jit import filter_jit as filter_jit
+from ._transforms.jit import jitf as jitf
+
+# Filters
+from ._tree.partition import combine as combine
+from ._tree.partition import filter as filter
+from ._tree.partition import partition as partition
+from ._tree.predicates import is_array as is_array
+from ._tree.predicates import is_array_like as is_array_like
+from ._tree.predicates import is_inexact_array as is_inexact_array
+from ._tree.predicates import is_inexact_array_like as is_inexact_array_like
+
+__version__ = "1.0.0.dev0"

@@ -1,0 +1,54 @@
+"""How error messages name a leaf and say what was found there.
+
+Every message of this library that concerns one leaf of a PyTree says which argument it is in and the key path that leads
+to it, so that it can be found in a model of a thousand leaves. These functions are the one place that spells that out.
+"""
+
+import sys
+from typing import Any
+
+import jax
+import jax.tree_util as jtu
+import numpy as np
+
+
+def locate(argument: str, path: jtu.KeyPath = ()) -> str:
+    """Say where a leaf is: ``argument `model`, leaf `.layers[0].weight` `` or, for a bare leaf, ``argument `x` ``."""
+    if not path:
+        return f"argument `{argument}`"
+    return f"argument `{argument}`, leaf `{jtu.keystr(path)}`"
+
+
+def describe(value: Any) -> str:
+    """Say in a few words what a value is, without printing the value of an array.
+
+    **Example**
+    ```python
+    >>> import numpy as np
+    >>> describe(np.zeros((2, 3)))
+    'a NumPy array (float64[2,3])'
+    >>> describe("text")
+    "a value of type `str`: 'text'"
+
+    ```
+    """
+    if isinstance(value, (jax.Array, np.ndarray)):
+        shape = ",".join(map(str, value.shape))
+        kind = "NumPy" if isinstance(value, np.ndarray) else "JAX"
+        return f"a {kind} array ({value.dtype}[{shape}])"
+    text = repr(value)
+    if len(text) > 60:
+        text = text[:57] + "..."
+    return f"a value of type `{type(value).__qualname__}`: {text}"
+
+
+def first_user_frame() -> int:
+    """Return the `stacklevel` with which `warnings.warn`, called by the caller, points at the first frame outside
+    this package, so that a warning names the user's line.
+    """
+    level = 1
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+        frame = frame.f_back
+        level += 1
+    return level

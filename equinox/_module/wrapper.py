@@ -1,0 +1,68 @@
+"""Modules that wrap a function and look like it."""
+
+import copy
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .flatten import WRAPPER_NAMES
+from .module import Module
+
+
+_M = TypeVar("_M", bound=Module)
+
+
+def module_update_wrapper(wrapper: _M, wrapped: Callable[..., Any] | None = None) -> _M:
+    """Give a Module that wraps a function the function's name, docstring and annotations: `functools.update_wrapper` for
+    Modules.
+
+    What is copied is `__module__`, `__name__`, `__qualname__`, `__doc__` and `__annotations__`, as far as the function has
+    them. It becomes part of the PyTree's structure.
+
+    **Arguments**
+
+    - `wrapper`: an instance of a class with a property `__wrapped__`. It is left as it is.
+    - `wrapped`: what to copy from; by default `wrapper.__wrapped__`.
+
+    **Returns**
+
+    A shallow copy of `wrapper`, with the names.
+
+    **Raises**
+
+    - `ValueError`: the class has no property `__wrapped__`, through which `inspect.signature` finds the signature.
+
+    **Example**
+    ```python
+    >>> from collections.abc import Callable
+    >>> class Twice(eqx.Module):
+    ...     function: Callable
+    ...     @property
+    ...     def __wrapped__(self):
+    ...         return self.function
+    ...     def __call__(self, x):
+    ...         return self.function(self.function(x))
+    >>> def increment(x):
+    ...     "Add one."
+    ...     return x + 1
+    >>> twice = eqx.module_update_wrapper(Twice(increment))
+    >>> twice(1), twice.__name__, twice.__doc__
+    (3, 'increment', 'Add one.')
+
+    ```
+    """
+    if not isinstance(getattr(type(wrapper), "__wrapped__", None), property):
+        raise ValueError(
+            f"argument `wrapper` is an instance of `{type(wrapper).__qualname__}`, which has no property `__wrapped__`. "
+            "Define one that returns the wrapped function."
+        )
+    if wrapped is None:
+        wrapped = wrapper.__wrapped__  # type: ignore[attr-defined] # just checked
+    updated = copy.copy(wrapper)
+    for name in WRAPPER_NAMES:
+        try:
+            value = getattr(wrapped, name)
+        except (AttributeError, NameError):  # NameError: annotations that cannot be evaluated yet
+            continue
+        object.__setattr__(updated, name, value)
+    type(updated)._plan.layout.note_irregular(updated)  # type: ignore[attr-defined] # set when the class is made
+    return updated

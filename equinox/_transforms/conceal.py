@@ -1,0 +1,62 @@
+"""How leaves that are not arrays get through JAX: they travel inside the treedef.
+
+JAX transformations return arrays. A function that returns a whole model also returns activation functions, flags and
+names. `conceal` replaces each such leaf by a PyTree node without children that holds the leaf as its static part. JAX then
+sees arrays only, keeps the treedef, and when it puts the output together again, the node is "unflattened" to the very
+object that was put in. So outputs need no second pass, and belong to the trace that made them.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, final
+
+import jax.tree_util as jtu
+import numpy as np
+
+
+@final
+class _Concealed:
+    """A node without children, which unflattens to the leaf that it hides."""
+
+    __slots__ = ("leaf",)
+
+    def __init__(self, leaf: Any) -> None:
+        self.leaf = leaf
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is _Concealed and static_key(self.leaf) == static_key(other.leaf)
+
+    def __hash__(self) -> int:
+        return hash(type(self.leaf))  # leaves need not be hashable to get out
+
+
+def _unflatten(node: _Concealed, _: Iterable[Any]) -> Any:
+    return node.leaf
+
+
+jtu.register_pytree_node(_Concealed, lambda node: ((), node), _unflatten)
+
+
+def conceal(tree: Any, is_visible: Callable[[Any], bool]) -> Any:
+    """Hide every leaf for which `is_visible` is false in the structure of the tree."""
+    leaves, treedef = jtu.tree_flatten(tree)
+    mask = [is_visible(leaf) for leaf in leaves]
+    if all(mask):
+        return tree
+    return treedef.unflatten(
+        [leaf if visible else _Concealed(leaf) for leaf, visible in zip(leaves, mask, strict=True)]
+    )
+
+
+def static_key(leaf: Any) -> Any:
+    """What two static leaves have in common exactly if the same compiled program is right for both.
+
+    Equality is not enough: `1 == 1.0 == True` and `0.0 == -0.0`. Nor is it necessary: `nan != nan`.
+    """
+    kind = type(leaf)
+    if kind is float:
+        return kind, leaf.hex()
+    if kind is complex:
+        return kind, leaf.real.hex(), leaf.imag.hex()
+    if isinstance(leaf, np.generic):
+        return kind, leaf.tobytes()
+    return kind, leaf

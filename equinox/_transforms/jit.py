@@ -1,0 +1,232 @@
+"""`jitf` and `filter_jit`: compile a function, tracing some leaves of its arguments and fixing the others."""
+
+import abc
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import jax
+
+from .._module import Module, field, module_update_wrapper
+from .._sentinel import sentinel
+from .._tree.predicates import is_array, is_array_like
+from .dispatch import ById, Dispatcher, Donation, JitOptions
+from .selection import ByFunction, make_selection
+from .stages import Lowered, Traced
+from .wrapped import BoundWrapped, Wrapped, as_decorator, check_callable, reject_removed_options
+
+
+class _AheadOfTime(Module):
+    """The methods that compile without calling."""
+
+    @abc.abstractmethod
+    def _stage(self) -> tuple[Dispatcher, tuple[Any, ...]]:
+        """What dispatches calls, and the arguments that come before those of the call."""
+
+    def trace(self, /, *args: Any, **kwargs: Any) -> Traced:
+        """Trace the function for these arguments. A `jax.ShapeDtypeStruct` may stand for any array."""
+        return Traced(*self._stage(), args, kwargs)
+
+    def lower(self, /, *args: Any, **kwargs: Any) -> Lowered:
+        """Trace the function for these arguments and translate it for the compiler: `trace(...).lower()`."""
+        return self.trace(*args, **kwargs).lower()
+
+    def eval_shape(self, /, *args: Any, **kwargs: Any) -> Any:
+        """The output for these arguments, with `jax.ShapeDtypeStruct`s for arrays; nothing is computed."""
+        return self.trace(*args, **kwargs).out_info
+
+    def clear_cache(self) -> None:
+        """Forget what has been compiled for this function."""
+        self._stage()[0].tables.clear()
+
+
+class Jitted(Wrapped, _AheadOfTime):
+    """A function compiled as needed."""
+
+    _options: JitOptions = field(static=True)
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        return self._dispatcher(args, kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "_dispatcher":
+            raise AttributeError(f"`{self._transformation}` of a function has no attribute {name!r}.")
+        # Not a field: it follows from the fields, and is made again when it is missing after a trip through a PyTree.
+        dispatcher = Dispatcher(self._function, self._options)
+        object.__setattr__(self, name, dispatcher)
+        return dispatcher
+
+    def _stage(self) -> tuple[Dispatcher, tuple[Any, ...]]:
+        return self._dispatcher, ()
+
+    def _bound_type(self) -> type[BoundWrapped]:
+        return BoundJitted
+
+
+class BoundJitted(BoundWrapped, _AheadOfTime):
+    """A compiled method together with its instance."""
+
+    _method: Jitted
+
+    def _stage(self) -> tuple[Dispatcher, tuple[Any, ...]]:
+        return self._method._dispatcher, (self._instance,)
+
+
+def _jit_options(options: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Options for `jax.jit` in a form that can be compared and hashed; those that it does not have are its `TypeError`."""
+    jax.jit(lambda: None, **options)
+    return tuple((name, _hashable(value)) for name, value in sorted(options.items()))
+
+
+def _hashable(value: Any) -> Any:
+    try:
+        hash(value)
+    except TypeError:
+        return ById(value, id(value))
+    return value
+
+
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, (int, str)) else tuple(value)
+
+
+def _wrap(transformation: str, fun: Callable[..., Any], options: JitOptions) -> Jitted:
+    check_callable(transformation, fun)
+    return module_update_wrapper(Jitted(fun, transformation, options))
+
+
+def jitf(
+    fun: Any = sentinel,
+    *,
+    filter_fn: Callable[[Any], bool] | None = None,
+    filter_tree: Any = None,
+    static_argnums: int | Sequence[int] | None = None,
+    static_argnames: str | Iterable[str] | None = None,
+    donate_argnums: int | Sequence[int] | None = None,
+    donate_argnames: str | Iterable[str] | None = None,
+    **jit_kwargs: Any,
+) -> Any:
+    """Compile a function, tracing those leaves of its arguments that a filter selects. Wraps `jax.jit`.
+
+    Leaves that are not selected are static: the function sees them as they are, and is compiled anew for other ones
+    (other in type or by `==`). Of the output, everything that `jax.jit` could return is an array, and every other leaf
+    comes back as the object it is, so that a training step can return a whole model.
+
+    **Arguments**
+
+    - `fun`: a pure function, or any other callable. Without it, the result is a decorator.
+    - `filter_fn`: called with each leaf of each argument; returns `True` if the leaf is to be traced, `False` if it is
+      static. [`is_array_like`][equinox.is_array_like] traces all that can be traced.
+    - `filter_tree`: instead, a tree of booleans with the structure of the argument; for several arguments, a tuple of them.
+      [`tree_at`][equinox.tree_at] helps to make it.
+    - `static_argnums`, `static_argnames`: arguments that are static as a whole. `filter_tree` leaves them out.
+    - `donate_argnums`, `donate_argnames`: arguments whose traced leaves may be overwritten with the results.
+    - `**jit_kwargs`: the other options of `jax.jit`. `in_shardings` and `out_shardings` are prefixes of the arguments and
+      the output of `fun`.
+
+    **Returns**
+
+    A callable with the signature of `fun`, and with the methods `lower`, `trace`, `eval_shape` and `clear_cache`. It is a
+    PyTree with the leaves of `fun`, and binds like a function when it is found in a class body.
+
+    **Raises**
+
+    - `ValueError`: not precisely one of `filter_fn` and `filter_tree` is given; or `filter_tree` does not have the structure
+      of the arguments.
+    - `TypeError`: a static leaf cannot be hashed; a selected leaf cannot be traced; `filter_fn` returned no bool; `jax.jit`
+      has no such option.
+
+    **Example**
+    ```python
+    >>> import functools as ft
+    >>> @ft.partial(eqx.jitf, filter_fn=eqx.is_array)
+    ... def apply(model, x):
+    ...     return model["activation"](model["weight"] * x)
+    >>> apply({"weight": jnp.array(2.0), "activation": jax.nn.relu}, jnp.array(3.0))
+    Array(6., dtype=float32, weak_type=True)
+
+    ```
+    """
+    selection = make_selection("jitf", filter_fn, filter_tree)
+    if fun is sentinel:
+        options = dict(jit_kwargs, static_argnums=static_argnums, static_argnames=static_argnames)
+        options |= {"donate_argnums": donate_argnums, "donate_argnames": donate_argnames}
+        return as_decorator(jitf, options | {"filter_fn": filter_fn, "filter_tree": filter_tree})
+    donated = (*_as_tuple(donate_argnums), *_as_tuple(donate_argnames))
+    # These two say yes to every JAX array, which makes it unnecessary to ask.
+    is_known = isinstance(selection, ByFunction) and selection.function in (is_array, is_array_like)
+    return _wrap(
+        "jitf",
+        fun,
+        JitOptions(
+            predicate=filter_fn if is_known else None,
+            selection=selection,
+            is_output=is_array_like,
+            static_argnums=_as_tuple(static_argnums),
+            static_argnames=_as_tuple(static_argnames),
+            donation=Donation(donated) if donated else None,
+            jit=_jit_options(jit_kwargs),
+        ),
+    )
+
+
+_DONATIONS: dict[str, Donation | None] = {
+    "all": Donation(None, is_silent=True),
+    "all-except-first": Donation(None, except_first=True, is_silent=True),
+    "warn": Donation(None),
+    "warn-except-first": Donation(None, except_first=True),
+    "none": None,
+}
+
+
+def filter_jit(fun: Any = sentinel, *, donate: str = "none", **jitkwargs: Any) -> Any:
+    """Compile a function, tracing all arrays among the leaves of its arguments. Wraps `jax.jit`.
+
+    Every leaf that is not an array (see [`is_array`][equinox.is_array]) is static: the function sees it as it is, and is
+    compiled anew for other ones (other in type or by `==`). So is every leaf of the output: it comes back as the object
+    that it is. The arrays of `fun` itself, if it is a Module, are inputs like those of the arguments.
+
+    **Arguments**
+
+    - `fun`: a pure function, or any other callable. Without it, the result is a decorator.
+    - `donate`: which arrays may be overwritten with the results: those of all arguments and of `fun` itself (`"all"`), those
+      of all but the first argument (`"all-except-first"`), or none (`"none"`). `"warn"` and `"warn-except-first"` do the
+      same and warn of arrays that could not be used.
+    - `**jitkwargs`: `inline`, `keep_unused`, `device`, `backend`, `compiler_options`, as in `jax.jit`.
+
+    **Returns**
+
+    A callable with the signature of `fun`, and with the methods `lower`, `trace`, `eval_shape` and `clear_cache`. It is a
+    PyTree with the leaves of `fun`, and binds like a function when it is found in a class body.
+
+    **Raises**
+
+    - `ValueError`: an option of `jax.jit` that filtering takes the place of; or a bad value of `donate`.
+    - `TypeError`: `fun` is not callable; `jax.jit` has no such option.
+    - `TypeError` and `ValueError` (one exception that is both), when called: a static leaf cannot be hashed.
+
+    **Example**
+    ```python
+    >>> @eqx.filter_jit
+    ... def apply(model, x):
+    ...     return model["activation"](model["weight"] * x)
+    >>> apply({"weight": jnp.array(2.0), "activation": jax.nn.relu}, jnp.array(3.0))
+    Array(6., dtype=float32, weak_type=True)
+
+    ```
+    """
+    for name in ("static_argnums", "static_argnames", "donate_argnums", "in_shardings", "out_shardings"):
+        if name in jitkwargs:
+            raise ValueError(
+                f"`filter_jit` does not take `{name}`: which leaves are traced follows from what they are. "
+                "Use `donate` for donation, `filter_shard` for shardings, and `jitf` to choose leaves."
+            )
+    reject_removed_options("filter_jit", jitkwargs, "default", "fn", "args", "kwargs", "out")
+    if donate not in _DONATIONS:
+        raise ValueError(f"`donate` must be one of {', '.join(map(repr, _DONATIONS))}. Found {donate!r}.")
+    jit = _jit_options(jitkwargs)
+    if fun is sentinel:
+        return as_decorator(filter_jit, {"donate": donate} | jitkwargs)
+    options = JitOptions(predicate=is_array, selection=None, is_output=is_array, donation=_DONATIONS[donate], jit=jit)
+    return _wrap("filter_jit", fun, options)

@@ -1,0 +1,125 @@
+"""Compiling ahead of time: what `lower`, `trace` and `compile` give, with the arguments of the original function."""
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.stages
+
+from .._errors import describe
+from .dispatch import Configuration, Dispatcher
+
+
+if TYPE_CHECKING:  # importing it takes time
+    from jax.extend.core import ClosedJaxpr
+
+
+class Traced:
+    """A function traced for given arguments; those of a method without its instance, which is kept in `bound`."""
+
+    def __init__(
+        self, dispatcher: Dispatcher, bound: tuple[Any, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._bound = bound
+        self._configuration, arrays, self._key = dispatcher.ahead_of_time((*bound, *args), kwargs)
+        with jax.disable_jit(False):
+            #: JAX's own object.
+            self.traced = self._configuration.jitted.trace(*arrays)
+
+    @property
+    def jaxpr(self) -> "ClosedJaxpr":
+        """The program, as a function of the flat list of arrays."""
+        return self.traced.jaxpr  # type: ignore[no-any-return] # JAX's stages are not typed
+
+    @property
+    def out_info(self) -> Any:
+        """The output, with `jax.ShapeDtypeStruct`s for arrays."""
+        return jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) if hasattr(leaf, "aval") else leaf,
+            self.traced.out_info,
+        )
+
+    def lower(self) -> "Lowered":
+        """Translate the program for the compiler."""
+        return Lowered(self._dispatcher, self._bound, self._configuration, self.traced.lower(), self._key)
+
+
+class Lowered:
+    """A function translated for the compiler, for given arguments."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        bound: tuple[Any, ...],
+        configuration: Configuration,
+        lowered: jax.stages.Lowered,
+        key: Hashable,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._bound = bound
+        self._configuration = configuration
+        self._key = key
+        #: JAX's own object.
+        self.lowered = lowered
+
+    def as_text(self, *args: Any, **kwargs: Any) -> str:
+        """The program as text; options as in `jax.stages.Lowered.as_text`."""
+        return self.lowered.as_text(*args, **kwargs)
+
+    def cost_analysis(self) -> Any:
+        """JAX's estimate of what running the program costs."""
+        return self.lowered.cost_analysis()
+
+    def compile(self, compiler_options: dict[str, str | bool] | None = None) -> "Compiled":
+        """Compile.
+
+        **Arguments**
+
+        - `compiler_options`: as in `jax.stages.Lowered.compile`.
+        """
+        compiled = self.lowered.compile(compiler_options=compiler_options)
+        return Compiled(self._dispatcher, self._bound, self._configuration, compiled, self._key)
+
+
+class Compiled:
+    """A compiled function. It takes the arguments of the original one, for which the static parts must be those that it
+    was compiled with.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        bound: tuple[Any, ...],
+        configuration: Configuration,
+        compiled: jax.stages.Compiled,
+        key: Hashable,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._bound = bound
+        self._configuration = configuration
+        self._key = key
+        #: JAX's own object.
+        self.compiled = compiled
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        arrays, key = self._dispatcher.split((*self._bound, *args), kwargs)
+        if key != self._key:
+            raise TypeError(
+                f"`{self._dispatcher.arguments.function_name}` was compiled for arguments with other static parts, or of "
+                f"another structure. Compiled for: {describe(self._key)}. Called with: {describe(key)}. Lower and compile "
+                "it again for these arguments, or call the function that compiles as needed."
+            )
+        return self.compiled(*self._configuration.arrange(arrays))
+
+    def as_text(self) -> str:
+        """The compiled program as text."""
+        return str(self.compiled.as_text())
+
+    def cost_analysis(self) -> Any:
+        """The compiler's estimate of what running the program costs."""
+        return self.compiled.cost_analysis()
+
+    def memory_analysis(self) -> Any:
+        """The compiler's count of the memory that running the program takes."""
+        return self.compiled.memory_analysis()
