@@ -52,7 +52,9 @@ class Differentiated(Wrapped):
         mask = options.selection.mask(leaves, names, trees)
         selected = [leaf for leaf, is_selected in zip(leaves, mask, strict=True) if is_selected]
         if not all(_is_differentiable(leaf, options.allow_int) for leaf in selected):
-            places = [place for place, is_selected in zip(locate_leaves(names(), trees), mask, strict=True) if is_selected]
+            places = [
+                place for place, is_selected in zip(locate_leaves(names(), trees), mask, strict=True) if is_selected
+            ]
             raise TypeError(_not_differentiable(self._transformation, selected, places, options.allow_int))
 
         def of_selected(selected: list[Any]) -> Any:

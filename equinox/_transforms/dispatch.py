@@ -8,11 +8,12 @@ keyed by the treedef and the static leaves; call it. Nothing is copied, nothing 
 """
 
 import dataclasses
+import operator
 import types
 import warnings
-import weakref
-from collections.abc import Callable, Hashable
-from typing import Any, Final
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import jax
 import jax.tree_util as jtu
@@ -23,7 +24,10 @@ from .arguments import Arguments
 from .cache import ANCHOR, Bounded, shared
 from .conceal import conceal, static_key
 from .selection import Selection
+from .template import StaticArgument, Template
 
+
+_T = TypeVar("_T")
 
 _tree_flatten: Final = jtu.tree_flatten
 #: The type of concrete JAX arrays. Comparing exact types is many times faster than `isinstance(leaf, jax.Array)`.
@@ -69,15 +73,6 @@ class JitOptions:
     jit: tuple[tuple[str, Hashable], ...] = ()
 
 
-class _StaticArgument:
-    """An argument that is static as a whole, in the place where its leaves would be."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
 class _Tables:
     """The configurations of one function and one set of options."""
 
@@ -96,10 +91,39 @@ class Configuration:
     """One compiled function of the dynamic leaves."""
 
     jitted: Any
-    #: Turns the list of dynamic leaves into the arguments of `jitted`.
-    arrange: Callable[[list[Any]], tuple[Any, ...]]
-    #: Calls it with the list of dynamic leaves.
-    call: Callable[[list[Any]], Any]
+    #: The same for calling, with its warnings in order.
+    call: Callable[..., Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Recent:
+    """What a call looks like that is treated like the one before: found without building a key.
+
+    All its dynamic leaves are concrete JAX arrays, and its static leaves are the same objects.
+    """
+
+    call: Callable[..., Any]
+    treedef: Any
+    #: The types of all leaves.
+    kinds: list[type]
+    static: tuple[tuple[int, Any], ...]
+    #: Picks out the dynamic leaves, if there are others.
+    pick: Callable[[list[Any]], Sequence[Any]]
+
+    @classmethod
+    def make(cls, call: Callable[..., Any], treedef: Any, leaves: list[Any], mask: list[bool]) -> "_Recent | None":
+        kinds = list(map(type, leaves))
+        dynamic = [i for i, is_dynamic in enumerate(mask) if is_dynamic]
+        if any(kinds[i] is not _ARRAY_TYPE for i in dynamic):
+            return None
+        static = tuple((i, leaf) for i, leaf in enumerate(leaves) if not mask[i])
+        # With one position or none, `itemgetter` returns no tuple.
+        pick = operator.itemgetter(*dynamic) if len(dynamic) > 1 else partial(_pick, dynamic)
+        return cls(call, treedef, kinds, static, pick)
+
+
+def _pick(positions: list[int], leaves: list[Any]) -> list[Any]:
+    return [leaves[position] for position in positions]
 
 
 class Dispatcher:
@@ -113,13 +137,16 @@ class Dispatcher:
         self._anchor = next((leaf for leaf in leaves if type(leaf) is types.FunctionType), None)
         #: The callable's own arrays are inputs of the compiled program.
         self._own = [leaf for leaf in leaves if is_array(leaf)]
-        self._template = _Template(treedef, leaves, [is_array(leaf) for leaf in leaves], self._anchor)
+        self._template = Template(treedef, leaves, [is_array(leaf) for leaf in leaves], self._anchor)
         key = (treedef, *(None if is_array(leaf) else self._static_key(leaf) for leaf in leaves), options)
         try:
             self.tables = shared(self._anchor, key, _Tables)
         except TypeError:  # a callable that cannot be hashed shares with no other
             self.tables = _Tables()
         self._arguments: Arguments | None = None
+        #: Whether the types of the leaves decide which of them are dynamic.
+        self._recent_is_enough = options.predicate is not None and not self._has_static_arguments
+        self._recent: _Recent | None = None
 
     @property
     def arguments(self) -> Arguments:
@@ -129,24 +156,36 @@ class Dispatcher:
         return self._arguments
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if kwargs or self._has_static_arguments:
-            args, kwargs = self._canonical(args, kwargs)
-        if kwargs:
-            leaves, treedef = _tree_flatten((args, tuple(kwargs.values())))
-            table = self.tables.general
-        else:
-            leaves, treedef = _tree_flatten(args)
-            table = self.tables.positional
-        dynamic, key = self._split(leaves, treedef, args, kwargs)
+        recent = self._recent
+        if kwargs or recent is None:
+            return self._look_up(args, kwargs)
+        leaves, treedef = _tree_flatten(args)
+        if list(map(type, leaves)) != recent.kinds or treedef != recent.treedef:
+            return self._look_up(args, kwargs)
+        if recent.static:
+            for position, leaf in recent.static:
+                if leaves[position] is not leaf:
+                    return self._look_up(args, kwargs)
+            leaves = recent.pick(leaves)
+        return recent.call(*self._own, *leaves) if self._own else recent.call(*leaves)
+
+    def _look_up(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Make a call that is not just like the one before."""
+        args, kwargs = self._canonical(args, kwargs)
+        leaves, treedef = _tree_flatten((args, tuple(kwargs.values())) if kwargs else args)
+        mask = self._mask(leaves, args, kwargs)
+        dynamic, key = self._split_by(mask, leaves, treedef, kwargs)
+        table = self.tables.general if kwargs else self.tables.positional
         try:
             configuration = table.get(key)
         except TypeError:
             raise self._unhashable(leaves, args, kwargs) from None
         if configuration is None:
-            mask = self._mask(leaves, args, kwargs)
             configuration = table.add(key, self._configure(leaves, treedef, mask, args, kwargs))
+        if self._recent_is_enough and not kwargs:
+            self._recent = _Recent.make(configuration.call, treedef, leaves, mask)
         try:
-            return configuration.call(self._own + dynamic if self._own else dynamic)
+            return configuration.call(*self._own, *dynamic)
         except TypeError as error:
             self._locate_unrepresentable(error, leaves, args, kwargs)
             raise
@@ -157,16 +196,13 @@ class Dispatcher:
         """All dynamic leaves of a call, the callable's own first, and a key of everything static."""
         return self._analyse(args, kwargs, are_structs_arrays)[:2]
 
-    def ahead_of_time(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Configuration, tuple[Any, ...], Hashable]:
-        """The configuration for a call, the arguments of its compiled function, and the key of everything static.
+    def ahead_of_time(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Configuration, list[Any], Hashable]:
+        """The configuration for a call, all its dynamic leaves, and a key of everything static.
 
         `jax.ShapeDtypeStruct`s may stand for arrays.
         """
         dynamic, key, configure = self._analyse(args, kwargs, are_structs_arrays=True)
-        configuration = configure()
-        return configuration, configuration.arrange(dynamic), key
+        return configure(), dynamic, key
 
     def _analyse(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], are_structs_arrays: bool
@@ -190,19 +226,9 @@ class Dispatcher:
             positions, names = self.arguments.resolve(
                 self.options.static_argnums, self.options.static_argnames, len(args)
             )
-            args = tuple(_StaticArgument(arg) if i in positions else arg for i, arg in enumerate(args))
-            kwargs = {name: _StaticArgument(arg) if name in names else arg for name, arg in kwargs.items()}
+            args = tuple(StaticArgument(arg) if i in positions else arg for i, arg in enumerate(args))
+            kwargs = {name: StaticArgument(arg) if name in names else arg for name, arg in kwargs.items()}
         return args, kwargs
-
-    def _split(
-        self, leaves: list[Any], treedef: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[list[Any], Hashable]:
-        """The dynamic leaves, and the key of everything static."""
-        if self.options.predicate is not None:
-            dynamic = [leaf for leaf in leaves if type(leaf) is _ARRAY_TYPE]
-            if len(dynamic) == len(leaves):
-                return dynamic, (treedef, tuple(kwargs)) if kwargs else treedef
-        return self._split_by(self._mask(leaves, args, kwargs), leaves, treedef, kwargs)
 
     def _split_by(
         self, mask: list[bool], leaves: list[Any], treedef: Any, kwargs: dict[str, Any]
@@ -223,25 +249,25 @@ class Dispatcher:
         if predicate is not None:
             return [type(leaf) is _ARRAY_TYPE or predicate(leaf) for leaf in leaves]
         assert self.options.selection is not None
-        inputs = [tree for tree in (*args, *kwargs.values()) if type(tree) is not _StaticArgument]
+        inputs = [tree for tree in (*args, *kwargs.values()) if type(tree) is not StaticArgument]
         selectable = leaves
         if self._has_static_arguments:
-            selectable = [leaf for leaf in leaves if type(leaf) is not _StaticArgument]
+            selectable = [leaf for leaf in leaves if type(leaf) is not StaticArgument]
         mask = self.options.selection.mask(selectable, lambda: self._selectable_names(args, kwargs), inputs)
         if self._has_static_arguments:
             answers = iter(mask)
-            mask = [type(leaf) is not _StaticArgument and next(answers) for leaf in leaves]
+            mask = [type(leaf) is not StaticArgument and next(answers) for leaf in leaves]
         return mask
 
     def _selectable_names(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
         inputs = [*zip(self.arguments.names(len(args)), args, strict=True), *kwargs.items()]
-        return [name for name, tree in inputs if type(tree) is not _StaticArgument]
+        return [name for name, tree in inputs if type(tree) is not StaticArgument]
 
     def _static_key(self, leaf: Any) -> Hashable:
         if leaf is self._anchor:
             return ANCHOR
-        if type(leaf) is _StaticArgument:
-            return _StaticArgument, static_key(leaf.value)
+        if type(leaf) is StaticArgument:
+            return StaticArgument, static_key(leaf.value)
         key: Hashable = static_key(leaf)
         return key
 
@@ -250,20 +276,14 @@ class Dispatcher:
     ) -> Configuration:
         """Make the configuration for a call that is the first of its kind."""
         self.arguments.check(args, kwargs)
-        callable_template = self._template
-        argument_template = _Template(treedef, leaves, mask, self._anchor)
+        own = self._template
+        given = Template(treedef, leaves, mask, self._anchor)
         names = tuple(kwargs)
         is_output = self.options.is_output
-        groups = self._donation_groups(mask, args, kwargs)
 
-        def traced(*arrays: list[Any]) -> Any:
-            inputs = [None] * sum(map(len, groups))
-            for group, members in zip(arrays, groups, strict=True):
-                for position, leaf in zip(members, group, strict=True):
-                    inputs[position] = leaf
-            own = callable_template.dynamic_count
-            function = callable_template.fill(inputs[:own])
-            arguments = argument_template.fill(inputs[own:])
+        def traced(*arrays: Any) -> Any:
+            function = own.fill(arrays[: own.hole_count])
+            arguments = given.fill(arrays[own.hole_count :])
             if names:
                 positional, by_keyword = arguments
                 output = function(*positional, **dict(zip(names, by_keyword, strict=True)))
@@ -273,58 +293,42 @@ class Dispatcher:
             return output if jax.config.jax_disable_jit else conceal(output, is_output)
 
         traced.__name__ = traced.__qualname__ = self.arguments.function_name
-        jit_options: dict[str, Any] = {
+        options: dict[str, Any] = {
             name: value.value if type(value) is ById else value for name, value in self.options.jit
         }
-        if "in_shardings" in jit_options:
-            shardings = self._leaf_shardings(jit_options["in_shardings"], mask, args, kwargs)
-            jit_options["in_shardings"] = tuple([shardings[position] for position in members] for members in groups)
-        if len(groups) == 1:
-            jitted = jax.jit(traced, **jit_options)
-            return Configuration(jitted, lambda dynamic: (dynamic,), jitted)
-        jitted = jax.jit(traced, donate_argnums=0, **jit_options)
-
-        def arrange(dynamic: list[Any]) -> tuple[Any, ...]:
-            return tuple([dynamic[position] for position in members] for members in groups)
-
-        def call(dynamic: list[Any]) -> Any:
-            with warnings.catch_warnings():
-                if is_silent:
-                    warnings.filterwarnings("ignore", message="Some donated buffers were not usable")
-                return jitted(*arrange(dynamic))
-
-        is_silent = self.options.donation is not None and self.options.donation.is_silent
-        return Configuration(jitted, arrange, call)
-
-    def _donation_groups(self, mask: list[bool], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[list[int]]:
-        """The positions, among all dynamic leaves, of those to donate and of the others; one group if none is donated."""
-        everything = list(range(len(self._own) + sum(mask)))
+        if "in_shardings" in options:
+            options["in_shardings"] = self._leaf_shardings(options["in_shardings"], mask, args, kwargs)
         donation = self.options.donation
         if donation is None:
-            return [everything]
+            jitted = jax.jit(traced, **options)
+            return Configuration(jitted, jitted)
+        jitted = jax.jit(traced, donate_argnums=self._donated(donation, mask, args, kwargs), **options)
+        return Configuration(jitted, _without_donation_warning(jitted) if donation.is_silent else jitted)
+
+    def _donated(
+        self, donation: Donation, mask: list[bool], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[int, ...]:
+        """The positions, among all dynamic leaves, of those to donate."""
         owners: list[int | str | None] = [None] * len(self._own)
-        leaf_owners = [
+        owners += [
             owner
-            for owner, tree in [*enumerate(args), *kwargs.items()]
-            for _ in range(jtu.tree_structure(tree).num_leaves)
+            for owner, is_dynamic in zip(
+                _spread_over_leaves([*range(len(args)), *kwargs], args, kwargs), mask, strict=True
+            )
+            if is_dynamic
         ]
-        owners += [owner for owner, is_dynamic in zip(leaf_owners, mask, strict=True) if is_dynamic]
         if donation.arguments is None:
             first = 0 if args else next(iter(kwargs), None)
-            is_donated = [not (donation.except_first and owner == first and owner is not None) for owner in owners]
-        else:
-            indices = tuple(i for i in donation.arguments if isinstance(i, int))
-            argument_names = tuple(name for name in donation.arguments if isinstance(name, str))
-            positions, names = self.arguments.resolve(indices, argument_names, len(args))
-            is_donated = [owner in positions or owner in names for owner in owners]
-        return [
-            [position for position in everything if is_donated[position]],
-            [position for position in everything if not is_donated[position]],
-        ]
+            kept = {first} - {None} if donation.except_first else set()
+            return tuple(i for i, owner in enumerate(owners) if owner not in kept)
+        indices = tuple(i for i in donation.arguments if isinstance(i, int))
+        argument_names = tuple(name for name in donation.arguments if isinstance(name, str))
+        positions, names = self.arguments.resolve(indices, argument_names, len(args))
+        return tuple(i for i, owner in enumerate(owners) if owner in positions or owner in names)
 
     def _leaf_shardings(
         self, prefix: Any, mask: list[bool], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> list[Any]:
+    ) -> tuple[Any, ...]:
         """One sharding for each dynamic leaf, from shardings for a prefix of the tuple of positional arguments."""
 
         def spread(sharding: Any, tree: Any) -> list[Any]:
@@ -344,17 +348,17 @@ class Dispatcher:
             ]
         of_leaves += spread(None, tuple(kwargs.values()))
         selected = [sharding for sharding, is_dynamic in zip(of_leaves, mask, strict=True) if is_dynamic]
-        return [None] * len(self._own) + selected
+        return (*[None] * len(self._own), *selected)
 
     def _unhashable(self, leaves: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> UnhashableLeafError:
         """The error for a call with a static leaf that cannot be hashed."""
         mask = self._mask(leaves, args, kwargs)
         places = self.arguments.locate_leaves(args, kwargs)
         for leaf, is_dynamic, place in zip(leaves, mask, places, strict=True):
-            value = leaf.value if type(leaf) is _StaticArgument else leaf
+            value = leaf.value if type(leaf) is StaticArgument else leaf
             if is_dynamic or _is_hashable(value):
                 continue
-            if type(leaf) is _StaticArgument:
+            if type(leaf) is StaticArgument:
                 advice = "An argument in `static_argnums` or `static_argnames` must be hashable."
             elif is_array_like(value):
                 advice = "To trace it instead, use a filter that selects arrays, such as `is_array_like` or `is_array`."
@@ -382,34 +386,24 @@ class Dispatcher:
                 ) from error
 
 
-class _Template:
-    """A tree with holes where its dynamic leaves were."""
-
-    def __init__(self, treedef: Any, leaves: list[Any], mask: list[bool], anchor: types.FunctionType | None) -> None:
-        self.treedef = treedef
-        self.dynamic_count = sum(mask)
-        # Nothing dynamic is kept, and the anchor is not kept alive: see `cache.py`.
-        self._leaves = [
-            None if is_dynamic else ANCHOR if leaf is anchor else leaf
-            for leaf, is_dynamic in zip(leaves, mask, strict=True)
-        ]
-        self._holes = [i for i, is_dynamic in enumerate(mask) if is_dynamic]
-        self._anchor = None if anchor is None else weakref.ref(anchor)
-
-    def fill(self, dynamic: list[Any]) -> Any:
-        """Put the tree together around new dynamic leaves."""
-        leaves: list[Any] = [leaf.value if type(leaf) is _StaticArgument else leaf for leaf in self._leaves]
-        if self._anchor is not None:
-            anchor = self._anchor()
-            leaves = [anchor if leaf is ANCHOR else leaf for leaf in leaves]
-        for hole, leaf in zip(self._holes, dynamic, strict=True):
-            leaves[hole] = leaf
-        return self.treedef.unflatten(leaves)
-
-
 def _is_hashable(value: Any) -> bool:
     try:
         hash(value)
     except TypeError:
         return False
     return True
+
+
+def _without_donation_warning(jitted: Any) -> Callable[..., Any]:
+    def call(*arrays: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Some donated buffers were not usable")
+            return jitted(*arrays)
+
+    return call
+
+
+def _spread_over_leaves(values: Sequence[_T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[_T]:
+    """Repeat the value of each argument for each of its leaves."""
+    trees = (*args, *kwargs.values())
+    return [value for value, tree in zip(values, trees, strict=True) for _ in jtu.tree_leaves(tree)]

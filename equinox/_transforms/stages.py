@@ -7,7 +7,7 @@ import jax
 import jax.stages
 
 from .._errors import describe
-from .dispatch import Configuration, Dispatcher
+from .dispatch import Dispatcher
 
 
 if TYPE_CHECKING:  # importing it takes time
@@ -22,10 +22,10 @@ class Traced:
     ) -> None:
         self._dispatcher = dispatcher
         self._bound = bound
-        self._configuration, arrays, self._key = dispatcher.ahead_of_time((*bound, *args), kwargs)
+        configuration, arrays, self._key = dispatcher.ahead_of_time((*bound, *args), kwargs)
         with jax.disable_jit(False):
             #: JAX's own object.
-            self.traced = self._configuration.jitted.trace(*arrays)
+            self.traced = configuration.jitted.trace(*arrays)
 
     @property
     def jaxpr(self) -> "ClosedJaxpr":
@@ -42,7 +42,7 @@ class Traced:
 
     def lower(self) -> "Lowered":
         """Translate the program for the compiler."""
-        return Lowered(self._dispatcher, self._bound, self._configuration, self.traced.lower(), self._key)
+        return Lowered(self._dispatcher, self._bound, self.traced.lower(), self._key)
 
 
 class Lowered:
@@ -52,13 +52,11 @@ class Lowered:
         self,
         dispatcher: Dispatcher,
         bound: tuple[Any, ...],
-        configuration: Configuration,
         lowered: jax.stages.Lowered,
         key: Hashable,
     ) -> None:
         self._dispatcher = dispatcher
         self._bound = bound
-        self._configuration = configuration
         self._key = key
         #: JAX's own object.
         self.lowered = lowered
@@ -79,7 +77,7 @@ class Lowered:
         - `compiler_options`: as in `jax.stages.Lowered.compile`.
         """
         compiled = self.lowered.compile(compiler_options=compiler_options)
-        return Compiled(self._dispatcher, self._bound, self._configuration, compiled, self._key)
+        return Compiled(self._dispatcher, self._bound, compiled, self._key)
 
 
 class Compiled:
@@ -91,13 +89,11 @@ class Compiled:
         self,
         dispatcher: Dispatcher,
         bound: tuple[Any, ...],
-        configuration: Configuration,
         compiled: jax.stages.Compiled,
         key: Hashable,
     ) -> None:
         self._dispatcher = dispatcher
         self._bound = bound
-        self._configuration = configuration
         self._key = key
         #: JAX's own object.
         self.compiled = compiled
@@ -110,7 +106,7 @@ class Compiled:
                 f"another structure. Compiled for: {describe(self._key)}. Called with: {describe(key)}. Lower and compile "
                 "it again for these arguments, or call the function that compiles as needed."
             )
-        return self.compiled(*self._configuration.arrange(arrays))
+        return self.compiled(*arrays)
 
     def as_text(self) -> str:
         """The compiled program as text."""

@@ -1,0 +1,42 @@
+"""What a compiled function remembers of its arguments: the tree, with holes where the dynamic leaves were."""
+
+import types
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+from .cache import ANCHOR
+
+
+class StaticArgument:
+    """An argument that is static as a whole, in the place where its leaves would be."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class Template:
+    """A tree with holes where its dynamic leaves were."""
+
+    def __init__(self, treedef: Any, leaves: list[Any], mask: list[bool], anchor: types.FunctionType | None) -> None:
+        self.treedef = treedef
+        self.hole_count = sum(mask)
+        # Nothing dynamic is kept, and the anchor is not kept alive: see `cache.py`.
+        self._leaves = [
+            None if is_dynamic else ANCHOR if leaf is anchor else leaf
+            for leaf, is_dynamic in zip(leaves, mask, strict=True)
+        ]
+        self._holes = [i for i, is_dynamic in enumerate(mask) if is_dynamic]
+        self._anchor = None if anchor is None else weakref.ref(anchor)
+
+    def fill(self, dynamic: Sequence[Any]) -> Any:
+        """Put the tree together around new dynamic leaves."""
+        leaves: list[Any] = [leaf.value if type(leaf) is StaticArgument else leaf for leaf in self._leaves]
+        if self._anchor is not None:
+            anchor = self._anchor()
+            leaves = [anchor if leaf is ANCHOR else leaf for leaf in leaves]
+        for hole, leaf in zip(self._holes, dynamic, strict=True):
+            leaves[hole] = leaf
+        return self.treedef.unflatten(leaves)
