@@ -1,0 +1,136 @@
+# What one does with this project. Each command makes the environment it needs, from nothing but Python 3.11 or newer.
+#
+#   make test                      in .venv
+#   make test PYTHON=python3.13    in .venv-python3.13, an environment of its own
+
+.DEFAULT_GOAL := help
+# The steps of one command share an environment and a terminal.
+.NOTPARALLEL:
+# Nothing from outside leaks into an environment.
+unexport PYTHONHOME PYTHONPATH
+
+VENV := .venv$(if $(PYTHON),-$(notdir $(PYTHON)))
+MINIMUM := $(VENV)-minimum
+
+# The interpreters to try, in this order. The oldest versions of the libraries are tested on the oldest Python.
+PYTHONS := $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3)
+OLDEST_PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3)
+
+# Tests that share something slow to make are a group (`pytest.mark.xdist_group`), and run in one worker.
+WORKERS := -n auto --dist loadgroup
+
+.PHONY: help
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: demo
+demo: $(VENV)/.examples ## train a network on handwritten digits and draw what it learnt
+	@echo "==> running examples/train_digits.py"
+	@$(VENV)/bin/python examples/train_digits.py
+
+.PHONY: test
+test: lint types pytest test-minimum ## everything that CI checks
+
+.PHONY: lint
+lint: $(VENV)/.dev ## check format and style
+	@echo "==> checking format and style (ruff)"
+	@$(VENV)/bin/ruff format --quiet --check || { echo "make: \`make format\` formats the files above."; exit 1; }
+	@$(VENV)/bin/ruff check --quiet
+
+.PHONY: format
+format: $(VENV)/.dev ## write the code as make lint wants it
+	@$(VENV)/bin/ruff check --quiet --fix-only
+	@$(VENV)/bin/ruff format
+
+.PHONY: types
+types: $(VENV)/.dev ## check types with mypy and pyright
+	@echo "==> checking types (mypy)"
+	@$(VENV)/bin/mypy
+	@# Where there is a stub, mypy reads nothing else unless it is told to.
+	@modules=$$(find equinox -name '*.pyi' | sed 's/pyi$$/py/'); [ -z "$$modules" ] || $(VENV)/bin/mypy $$modules
+	@echo "==> checking types (pyright)"
+	@$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
+
+.PHONY: pytest
+pytest: $(VENV)/.dev ## run the tests
+	@echo "==> running the tests"
+	@$(VENV)/bin/python -m pytest $(WORKERS)
+
+# How arrays print, which examples show, is for JAX to change. The Makefile and the distributions know no versions.
+.PHONY: test-minimum
+test-minimum: $(MINIMUM)/.test ## run the tests on the oldest supported versions of the libraries
+	@echo "==> running the tests with $$(paste -s -d ' ' $(MINIMUM)/constraints.txt)"
+	@$(MINIMUM)/bin/python -m pytest $(WORKERS) tests \
+		$(addprefix --ignore=tests/test_,docstrings.py makefile.py packaging.py)
+
+.PHONY: bench
+bench: $(VENV)/.examples ## measure the speed, in multiples of what plain JAX takes
+	@echo "==> running the benchmarks"
+	@$(VENV)/bin/python -m benchmarks
+
+.PHONY: clean
+clean: ## remove the environments, the caches and whatever else was made
+	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis .cache
+	rm -rf build dist examples/output benchmarks/results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- environments -----------------------------------------------------------------------------------------------------
+# In an environment, an empty file stands for each set of packages that is installed, as pyproject.toml then said.
+
+$(VENV)/.examples: pyproject.toml $(VENV)/bin/python
+	$(call make-environment,$(VENV),$(PYTHONS))
+	$(call install,$(VENV),-e '.[examples]')
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/bin/python
+	$(call make-environment,$(VENV),$(PYTHONS))
+	$(call install,$(VENV),-e '.[dev]')
+	@touch $@ $(VENV)/.examples
+
+$(MINIMUM)/.test: pyproject.toml $(MINIMUM)/bin/python
+	$(call make-environment,$(MINIMUM),$(OLDEST_PYTHONS))
+	@$(MINIMUM)/bin/python -c "$$minimum_versions" > $(MINIMUM)/constraints.txt
+	$(call install,$(MINIMUM),-e '.[test]' --constraint $(MINIMUM)/constraints.txt)
+	@touch $@
+
+# Without a recipe, so that an environment whose interpreter is not there (any more) counts as out of date.
+$(VENV)/bin/python $(MINIMUM)/bin/python: ;
+
+# $(call make-environment,FOLDER,INTERPRETERS): nothing, where the environment works.
+define make-environment
+	@is_new_enough() { "$$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }; \
+	if is_new_enough $1/bin/python && $1/bin/python -m pip --version >/dev/null 2>&1; then exit 0; fi; \
+	if [ -e $1 ]; then echo "==> $1 is unfinished or broken, and is made anew"; fi; \
+	for python in $2; do \
+		is_new_enough "$$python" || continue; \
+		if "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+			echo "==> making $1 with $$("$$python" --version) ($$(command -v "$$python"))"; \
+			exec "$$python" -m venv --clear $1; \
+		fi; \
+		incomplete="$$incomplete $$python"; \
+	done; \
+	if [ -n "$$incomplete" ]; then \
+		echo "make: no environment can be made:$$incomplete came without the modules venv and ensurepip." \
+			"On Debian and Ubuntu, 'apt install python3-venv' adds them."; \
+	else \
+		echo "make: Python 3.11 or newer is needed, and was not found under these names: $2." \
+			"Name yours with PYTHON=/path/to/python."; \
+	fi >&2; \
+	exit 1
+endef
+
+# $(call install,FOLDER,WHAT)
+define install
+	@echo "==> installing $2 into $1 (minutes the first time)"
+	@$1/bin/python -m pip install -qq --disable-pip-version-check $2 || { \
+		echo "make: pip could not install that; the lines above say why. It needs the network." >&2; exit 1; }
+endef
+
+# A Python program: `>=` becomes `==` in what the library itself requires. What that requires in turn is left to pip.
+define minimum_versions
+import tomllib
+with open("pyproject.toml", "rb") as file:
+    requirements = tomllib.load(file)["project"]["dependencies"]
+print(*(requirement.replace(">=", "==") for requirement in requirements), sep="\n")
+endef
+export minimum_versions

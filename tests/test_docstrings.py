@@ -1,0 +1,78 @@
+"""Every example that a reader is shown runs, and prints what it says it prints."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import equinox as eqx
+
+ROOT = Path(__file__).parents[1]
+
+MODULES = ["equinox", *(module.name for module in pkgutil.walk_packages(eqx.__path__, "equinox."))]
+PUBLIC_MODULES = [name for name in MODULES if "._" not in name]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+# What a docstring's example may use without importing it, besides the names of its own module.
+NAMESPACE = {"eqx": eqx, "jax": jax, "jnp": jnp, "np": np}
+
+
+def public_functions_of(module: ModuleType) -> list[str]:
+    """The functions defined in `module` that some public module offers to users."""
+    offered = {id(value) for name in PUBLIC_MODULES for value in vars(importlib.import_module(name)).values()}
+    return [
+        name
+        for name, value in vars(module).items()
+        if inspect.isroutine(inspect.unwrap(value)) and value.__module__ == module.__name__ and id(value) in offered
+    ]
+
+
+def run(examples: Iterable[doctest.DocTest]) -> None:
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.REPORT_ONLY_FIRST_FAILURE)
+    report: list[str] = []
+    for example in examples:
+        runner.run(example, out=report.append, clear_globs=False)
+    if report:
+        pytest.fail("".join(report), pytrace=False)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_with_public_functions_shows_examples_and_they_run(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    module = importlib.import_module(name)
+    examples = [test for test in doctest.DocTestFinder().find(module, extraglobs=NAMESPACE) if test.examples]
+    functions = public_functions_of(module)
+    assert examples or not functions, f"{name} shows no example of {', '.join(functions)}"
+    run(examples)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_the_code_of_a_page_runs_from_top_to_bottom(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # Classes look up their module by its name.
+    module = ModuleType("page")
+    monkeypatch.setitem(sys.modules, "page", module)
+    text = page.read_text(encoding="utf-8")
+    for block in re.finditer(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        code = block[1]
+        lines_before = text.count("\n", 0, block.start(1))
+        if code.startswith(">>>"):
+            example = doctest.DocTestParser().get_doctest(code, {}, page.name, str(page), lines_before)
+            example.globs = vars(module)
+            run([example])
+        else:
+            exec(compile("\n" * lines_before + code, page, "exec", dont_inherit=True), vars(module))
