@@ -1,22 +1,24 @@
 """How error messages name a leaf and say what was found there.
 
-Every message of this library that concerns one leaf of a PyTree says which argument it is in and the key path that leads
-to it, so that it can be found in a model of a thousand leaves. These functions are the one place that spells that out.
+Every message of this library that concerns one leaf of a PyTree says which argument it is in and the key path that
+leads to it, so that it can be found in a model of a thousand leaves. These functions are the one place that spells that
+out.
 """
 
 import sys
 from typing import Any
 
 import jax
-import jax.tree_util as jtu
 import numpy as np
 
+from ._jax_tree import KeyPath, keystr
 
-def locate(argument: str, path: jtu.KeyPath = ()) -> str:
+
+def locate(argument: str, path: KeyPath = ()) -> str:
     """Say where a leaf is: ``argument `model`, leaf `.layers[0].weight` `` or, for a bare leaf, ``argument `x` ``."""
     if not path:
         return f"argument `{argument}`"
-    return f"argument `{argument}`, leaf `{jtu.keystr(path)}`"
+    return f"argument `{argument}`, leaf `{keystr(path)}`"
 
 
 def describe(value: Any) -> str:
@@ -43,8 +45,9 @@ def describe(value: Any) -> str:
 
 
 def first_user_frame() -> int:
-    """Return the `stacklevel` with which `warnings.warn`, called by the caller, points at the first frame outside
-    this package, so that a warning names the user's line.
+    """Return the `stacklevel` for `warnings.warn` with which a warning names the user's line.
+
+    That is the first frame outside of this package, as seen from the caller of this function.
     """
     level = 1
     frame = sys._getframe(1)

@@ -4,9 +4,8 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax.tree_util as jtu
-
 from .._errors import locate
+from .._jax_tree import tree_flatten_with_path
 
 
 class Arguments:
@@ -21,8 +20,9 @@ class Arguments:
         self._orders: dict[tuple[Any, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
 
     def canonical(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Pass by position what can be, and the rest by keyword in the order of the signature, so that `f(1, b=2)` and
-        `f(b=2, a=1)` are the same call. Defaults are not filled in.
+        """Pass by position what can be, and the rest by keyword in the order of the signature.
+
+        So `f(1, b=2)` and `f(b=2, a=1)` are the same call. Defaults are not filled in.
         """
         if self._signature is None or not kwargs:
             return args, kwargs
@@ -56,12 +56,15 @@ class Arguments:
     def resolve(
         self, argnums: tuple[int, ...], argnames: tuple[str, ...], count: int
     ) -> tuple[frozenset[int], frozenset[str]]:
-        """The positions and the names of the arguments meant by `argnums` and `argnames`, in a call with `count` positional
-        arguments. As in `jax.jit`, naming a parameter by number means it also when it is passed by keyword, and vice versa.
+        """The positions and the names of the arguments meant, in a call with `count` positional arguments.
+
+        As in `jax.jit`, naming a parameter by number means it also when it is passed by keyword, and vice versa.
         """
         parameters = [] if self._signature is None else list(self._signature.parameters.values())
         positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-        positions = {i + count if i < 0 else i for i in argnums}
+        # Negative numbers count from the end of the parameters, or of the arguments where there can be any number.
+        end = count if any(p.kind is p.VAR_POSITIONAL for p in parameters) or not parameters else len(positional)
+        positions = {i + end if i < 0 else i for i in argnums}
         positions |= {positional.index(name) for name in argnames if name in positional}
         names = {*argnames, *(positional[i] for i in positions if 0 <= i < len(positional))}
         return frozenset(positions), frozenset(names)
@@ -76,7 +79,7 @@ def locate_leaves(names: Sequence[str], trees: Sequence[Any]) -> list[str]:
     return [
         locate(name, path)
         for name, tree in zip(names, trees, strict=True)
-        for path, _ in jtu.tree_flatten_with_path(tree)[0]
+        for path, _ in tree_flatten_with_path(tree)[0]
     ]
 
 

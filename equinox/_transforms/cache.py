@@ -1,7 +1,7 @@
 """Where compiled configurations are kept: with the function they were made from, for as long as it lives.
 
-`filter_jit(f)` written twice is one cache. A dictionary on the side, keyed weakly by the function, makes it so; for that
-nothing in the cache may refer to the function, which is why static leaves that *are* the function are stored as
+`filter_jit(f)` written twice is one cache. A dictionary on the side, keyed weakly by the function, makes it so; for
+that nothing in the cache may refer to the function, which is why static leaves that *are* the function are stored as
 `ANCHOR`. A callable with arrays in it, such as a model, is an input like any other: configurations for those are shared
 by all callables of equal structure.
 """
@@ -10,7 +10,6 @@ import types
 import weakref
 from collections.abc import Callable, Hashable
 from typing import Any, Final, TypeVar, final
-
 
 _V = TypeVar("_V")
 
@@ -44,7 +43,7 @@ _all: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 
 
 def shared(anchor: types.FunctionType | None, key: Hashable, make: Callable[[], _V]) -> _V:
-    """What was made for `key` and the function `anchor` before, or else is made now. It lives no longer than `anchor`."""
+    """What was made for `key` and `anchor` before, or else is made now. It lives no longer than `anchor`."""
     if anchor is None:
         found = _of_no_function.get(key)
         made: _V = _of_no_function.add(key, make()) if found is None else found

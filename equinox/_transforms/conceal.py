@@ -1,9 +1,9 @@
 """How leaves that are not arrays get through JAX: they travel inside the treedef.
 
 JAX transformations return arrays. A function that returns a whole model also returns activation functions, flags and
-names. `conceal` replaces each such leaf by a PyTree node without children that holds the leaf as its static part. JAX then
-sees arrays only, keeps the treedef, and when it puts the output together again, the node is "unflattened" to the very
-object that was put in. So outputs need no second pass, and belong to the trace that made them.
+names. `conceal` replaces each such leaf by a PyTree node without children that holds the leaf as its static part. JAX
+then sees arrays only, keeps the treedef, and when it puts the output together again, the node is "unflattened" to the
+very object that was put in. So outputs need no second pass, and belong to the trace that made them.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,6 +11,8 @@ from typing import Any, final
 
 import jax.tree_util as jtu
 import numpy as np
+
+from .._jax_tree import tree_flatten
 
 
 @final
@@ -38,7 +40,7 @@ jtu.register_pytree_node(_Concealed, lambda node: ((), node), _unflatten)
 
 def conceal(tree: Any, is_visible: Callable[[Any], bool]) -> Any:
     """Hide every leaf for which `is_visible` is false in the structure of the tree."""
-    leaves, treedef = jtu.tree_flatten(tree)
+    leaves, treedef = tree_flatten(tree)
     mask = [is_visible(leaf) for leaf in leaves]
     if all(mask):
         return tree
@@ -58,5 +60,7 @@ def static_key(leaf: Any) -> Any:
     if kind is complex:
         return kind, leaf.real.hex(), leaf.imag.hex()
     if isinstance(leaf, np.generic):
-        return kind, leaf.tobytes()
+        return kind, leaf.dtype.str, leaf.tobytes()  # the dtype, because it has the unit of a time
+    if kind is tuple:
+        return kind, *map(static_key, leaf)
     return kind, leaf

@@ -6,9 +6,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import jax.tree_util as jtu
 
 from .._errors import describe
+from .._jax_tree import tree_flatten
 from .._module import field
 from .._tree.predicates import is_array, is_array_like
 from .arguments import Arguments, locate_leaves, name_of
@@ -48,7 +48,7 @@ class Differentiated(Wrapped):
             return [every[position] for position in positions]
 
         trees = [args[position] for position in positions]
-        leaves, treedef = jtu.tree_flatten(trees)
+        leaves, treedef = tree_flatten(trees)
         mask = options.selection.mask(leaves, names, trees)
         selected = [leaf for leaf, is_selected in zip(leaves, mask, strict=True) if is_selected]
         if not all(_is_differentiable(leaf, options.allow_int) for leaf in selected):
@@ -91,8 +91,8 @@ class Differentiated(Wrapped):
             start += f"their positional arguments at {', '.join(map(str, positions))} (`argnums`), "
         if kwargs:
             return (
-                f"{start}but {len(args)} were given by position and {', '.join(f'`{name}`' for name in kwargs)} by keyword. "
-                "Pass what is to be differentiated by position."
+                f"{start}but {len(args)} were given by position and {', '.join(f'`{name}`' for name in kwargs)} by "
+                "keyword. Pass what is to be differentiated by position."
             )
         return f"{start}but only {len(args)} were given." if args else f"{start}but no argument was given."
 
@@ -108,8 +108,8 @@ def _not_differentiable(transformation: str, selected: list[Any], places: list[s
         pair for pair in zip(selected, places, strict=True) if not _is_differentiable(pair[0], allow_int)
     )
     return (
-        f"`{transformation}` cannot differentiate {place}: it is {describe(leaf)}, but only floating-point and complex numbers "
-        "and arrays have gradients. Select fewer leaves; `is_inexact_array` selects those that have gradients."
+        f"`{transformation}` cannot differentiate {place}: it is {describe(leaf)}, but only floating-point and complex "
+        "numbers and arrays have gradients. Select fewer leaves; `is_inexact_array` selects those that have gradients."
     )
 
 
@@ -126,7 +126,8 @@ def _check_scalar(function: Callable[..., Any], value: Any) -> Any:
     name = name_of(function)
     if not is_array_like(value):
         raise TypeError(
-            f"Gradient only defined for scalar-output functions. `{name}` returned {describe(value)}, which is no number."
+            f"Gradient only defined for scalar-output functions. `{name}` returned {describe(value)}, which is no "
+            "number."
         )
     if jnp.shape(value) != ():
         raise TypeError(

@@ -1,37 +1,47 @@
 """From a call to a compiled program: split the leaves, look up the configuration, call JAX.
 
-A *configuration* is what the static leaves and the structure of the arguments amount to; there is one `jax.jit` for each,
-over the flat list of dynamic leaves. Which shapes and dtypes it has been compiled for is JAX's business.
+A *configuration* is what the static leaves and the structure of the arguments amount to; there is one `jax.jit` for
+each, over the flat list of dynamic leaves. Which shapes and dtypes it has been compiled for is JAX's business.
 
-The steps of a call are: flatten the arguments once; pick out the dynamic leaves; find the configuration in a dictionary,
-keyed by the treedef and the static leaves; call it. Nothing is copied, nothing dynamic is kept.
+The steps of a call are: flatten the arguments once; pick out the dynamic leaves; find the configuration in a
+dictionary, keyed by the treedef and the static leaves; call it. Nothing is copied, nothing dynamic is kept.
 """
 
 import dataclasses
 import operator
 import types
-import warnings
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
 import jax
-import jax.tree_util as jtu
+import numpy as np
 
 from .._errors import describe
-from .._tree.predicates import is_array, is_array_like
-from .arguments import Arguments
+from .._jax_tree import PyTreeDef, keystr, tree_flatten, tree_flatten_with_path, tree_structure
+from .._tree.predicates import JAX_ARRAY_TYPES, is_array, is_array_like, is_none
+from .._tree.prefix import flatten_up_to
+from .arguments import Arguments, name_of
 from .cache import ANCHOR, Bounded, shared
 from .conceal import conceal, static_key
+from .donation_warning import silenced_donation_warning
 from .selection import Selection
 from .template import StaticArgument, Template
 
-
 _T = TypeVar("_T")
 
-_tree_flatten: Final = jtu.tree_flatten
-#: The type of concrete JAX arrays. Comparing exact types is many times faster than `isinstance(leaf, jax.Array)`.
-_ARRAY_TYPE: Final = jax.Array.__subclasses__()[0]
+# Looked up once, because this is the hottest code of the library.
+_tree_flatten: Final = tree_flatten
+_Struct: Final = jax.ShapeDtypeStruct
+
+_ARRAY_KINDS: Final = JAX_ARRAY_TYPES | {np.ndarray}
+_ARRAY_LIKE_KINDS: Final = _ARRAY_KINDS | {bool, int, float, complex}
+
+
+#: What JAX raises for an argument that it cannot turn into an array.
+_CONVERSION_ERRORS: Final = (TypeError, ValueError, OverflowError)
+
+_ADVICE: Final = "Give its type `__hash__` and `__eq__`, or pass what it holds as arrays."
 
 
 class UnhashableLeafError(TypeError, ValueError):
@@ -96,30 +106,51 @@ class Configuration:
 
 
 @dataclasses.dataclass(frozen=True)
+class _Call:
+    """A call, taken apart."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    leaves: list[Any]
+    treedef: PyTreeDef
+    mask: list[bool]
+    dynamic: list[Any]
+    key: Hashable
+
+    def of_dynamic_leaves(self, of_arguments: Sequence[_T]) -> list[_T]:
+        """Repeat what belongs to each argument for each of its dynamic leaves."""
+        trees = (*self.args, *self.kwargs.values())
+        of_leaves = [
+            item for item, tree in zip(of_arguments, trees, strict=True) for _ in range(tree_structure(tree).num_leaves)
+        ]
+        return [item for item, is_dynamic in zip(of_leaves, self.mask, strict=True) if is_dynamic]
+
+
+@dataclasses.dataclass(frozen=True)
 class _Recent:
     """What a call looks like that is treated like the one before: found without building a key.
 
-    All its dynamic leaves are concrete JAX arrays, and its static leaves are the same objects.
+    The types of all its leaves are the same, and its static leaves are the same objects.
     """
 
     call: Callable[..., Any]
-    treedef: Any
-    #: The types of all leaves.
+    names: tuple[str, ...]
+    treedef: PyTreeDef
     kinds: list[type]
     static: tuple[tuple[int, Any], ...]
     #: Picks out the dynamic leaves, if there are others.
     pick: Callable[[list[Any]], Sequence[Any]]
 
     @classmethod
-    def make(cls, call: Callable[..., Any], treedef: Any, leaves: list[Any], mask: list[bool]) -> "_Recent | None":
-        kinds = list(map(type, leaves))
-        dynamic = [i for i, is_dynamic in enumerate(mask) if is_dynamic]
-        if any(kinds[i] is not _ARRAY_TYPE for i in dynamic):
+    def make(cls, compiled: Callable[..., Any], call: _Call, dynamic_kinds: frozenset[type]) -> "_Recent | None":
+        """Remember a call, if the types of its dynamic leaves are such that they are always dynamic."""
+        dynamic = [i for i, is_dynamic in enumerate(call.mask) if is_dynamic]
+        if not dynamic_kinds.issuperset(map(type, call.dynamic)):
             return None
-        static = tuple((i, leaf) for i, leaf in enumerate(leaves) if not mask[i])
+        static = tuple((i, leaf) for i, leaf in enumerate(call.leaves) if not call.mask[i])
         # With one position or none, `itemgetter` returns no tuple.
         pick = operator.itemgetter(*dynamic) if len(dynamic) > 1 else partial(_pick, dynamic)
-        return cls(call, treedef, kinds, static, pick)
+        return cls(compiled, tuple(call.kwargs), call.treedef, list(map(type, call.leaves)), static, pick)
 
 
 def _pick(positions: list[int], leaves: list[Any]) -> list[Any]:
@@ -138,14 +169,19 @@ class Dispatcher:
         #: The callable's own arrays are inputs of the compiled program.
         self._own = [leaf for leaf in leaves if is_array(leaf)]
         self._template = Template(treedef, leaves, [is_array(leaf) for leaf in leaves], self._anchor)
+        for path, leaf in tree_flatten_with_path(function)[0]:
+            if not is_array(leaf) and not _is_hashable(leaf):
+                raise UnhashableLeafError(
+                    f"Non-hashable static arguments are used in a compiled function: the leaf `{keystr(path)}` of the "
+                    f"callable `{name_of(function)}` is static and cannot be hashed. It is {describe(leaf)}. {_ADVICE}"
+                )
         key = (treedef, *(None if is_array(leaf) else self._static_key(leaf) for leaf in leaves), options)
-        try:
-            self.tables = shared(self._anchor, key, _Tables)
-        except TypeError:  # a callable that cannot be hashed shares with no other
-            self.tables = _Tables()
+        self.tables = shared(self._anchor, key, _Tables)
         self._arguments: Arguments | None = None
-        #: Whether the types of the leaves decide which of them are dynamic.
-        self._recent_is_enough = options.predicate is not None and not self._has_static_arguments
+        #: Leaves of these types are dynamic whatever their values are.
+        self._recent_kinds = None
+        if options.predicate is not None and not self._has_static_arguments:
+            self._recent_kinds = _ARRAY_KINDS if options.predicate is is_array else _ARRAY_LIKE_KINDS
         self._recent: _Recent | None = None
 
     @property
@@ -157,9 +193,16 @@ class Dispatcher:
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         recent = self._recent
-        if kwargs or recent is None:
+        if recent is None:
             return self._look_up(args, kwargs)
-        leaves, treedef = _tree_flatten(args)
+        if kwargs:
+            args, kwargs = self._canonical(args, kwargs)
+        if kwargs or recent.names:
+            if tuple(kwargs) != recent.names:
+                return self._look_up(args, kwargs)
+            leaves, treedef = _tree_flatten((args, tuple(kwargs.values())))
+        else:
+            leaves, treedef = _tree_flatten(args)
         if list(map(type, leaves)) != recent.kinds or treedef != recent.treedef:
             return self._look_up(args, kwargs)
         if recent.static:
@@ -167,58 +210,70 @@ class Dispatcher:
                 if leaves[position] is not leaf:
                     return self._look_up(args, kwargs)
             leaves = recent.pick(leaves)
-        return recent.call(*self._own, *leaves) if self._own else recent.call(*leaves)
+        try:
+            return recent.call(*self._own, *leaves) if self._own else recent.call(*leaves)
+        except _CONVERSION_ERRORS as error:
+            self._locate_unrepresentable(error, self._analyse(args, kwargs))
+            raise
 
     def _look_up(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Make a call that is not just like the one before."""
-        args, kwargs = self._canonical(args, kwargs)
-        leaves, treedef = _tree_flatten((args, tuple(kwargs.values())) if kwargs else args)
-        mask = self._mask(leaves, args, kwargs)
-        dynamic, key = self._split_by(mask, leaves, treedef, kwargs)
-        table = self.tables.general if kwargs else self.tables.positional
+        call = self._analyse(args, kwargs)
+        configuration = self._configuration(call)
+        if self._recent_kinds is not None:
+            self._recent = _Recent.make(configuration.call, call, self._recent_kinds)
         try:
-            configuration = table.get(key)
-        except TypeError:
-            raise self._unhashable(leaves, args, kwargs) from None
-        if configuration is None:
-            configuration = table.add(key, self._configure(leaves, treedef, mask, args, kwargs))
-        if self._recent_is_enough and not kwargs:
-            self._recent = _Recent.make(configuration.call, treedef, leaves, mask)
-        try:
-            return configuration.call(*self._own, *dynamic)
-        except TypeError as error:
-            self._locate_unrepresentable(error, leaves, args, kwargs)
+            return configuration.call(*self._own, *call.dynamic)
+        except _CONVERSION_ERRORS as error:
+            self._locate_unrepresentable(error, call)
             raise
 
-    def split(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], *, are_structs_arrays: bool = False
-    ) -> tuple[list[Any], Hashable]:
+    def split(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Hashable]:
         """All dynamic leaves of a call, the callable's own first, and a key of everything static."""
-        return self._analyse(args, kwargs, are_structs_arrays)[:2]
+        call = self._analyse(args, kwargs)
+        return [*self._own, *call.dynamic], call.key
 
-    def ahead_of_time(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Configuration, list[Any], Hashable]:
-        """The configuration for a call, all its dynamic leaves, and a key of everything static.
+    def ahead_of_time(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[Any], Hashable]:
+        """The compiled function for a call, its arguments, and a key of everything static.
 
         `jax.ShapeDtypeStruct`s may stand for arrays.
         """
-        dynamic, key, configure = self._analyse(args, kwargs, are_structs_arrays=True)
-        return configure(), dynamic, key
+        call = self._analyse(args, kwargs, are_structs_arrays=True)
+        return self._configuration(call).jitted, [*self._own, *call.dynamic], call.key
 
-    def _analyse(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], are_structs_arrays: bool
-    ) -> tuple[list[Any], Hashable, Callable[[], Configuration]]:
+    def difference(self, key: Any, other_key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        """Describe how the static part of this call, whose key is `other_key`, differs from that with another key."""
+        treedef, static = (key[0], key[2:]) if isinstance(key, tuple) else (key, ())
+        other_treedef, other_static = (other_key[0], other_key[2:]) if isinstance(other_key, tuple) else (other_key, ())
+        if treedef != other_treedef:
+            return f"the structure was {treedef}, and is {other_treedef}"
+        places = self.arguments.locate_leaves(args, kwargs)
+        was, now = dict(static), dict(other_static)
+        for i in sorted({*was, *now}):
+            if was.get(i) != now.get(i):
+                return f"{places[i]} was {_show_key(was.get(i))}, and is {_show_key(now.get(i))}"
+        return "the names of the keyword arguments differ"
+
+    def _analyse(self, args: tuple[Any, ...], kwargs: dict[str, Any], are_structs_arrays: bool = False) -> _Call:
         args, kwargs = self._canonical(args, kwargs)
         leaves, treedef = _tree_flatten((args, tuple(kwargs.values())) if kwargs else args)
-        mask = [
-            is_dynamic or (are_structs_arrays and isinstance(leaf, jax.ShapeDtypeStruct))
-            for leaf, is_dynamic in zip(leaves, self._mask(leaves, args, kwargs), strict=True)
-        ]
-        dynamic, key = self._split_by(mask, leaves, treedef, kwargs)
+        mask = self._mask(leaves, args, kwargs)
+        if are_structs_arrays:
+            mask = [dynamic or isinstance(leaf, _Struct) for dynamic, leaf in zip(mask, leaves, strict=True)]
+        dynamic = [leaf for leaf, is_dynamic in zip(leaves, mask, strict=True) if is_dynamic]
+        key: Hashable = treedef
+        if len(dynamic) != len(leaves) or kwargs:
+            static = [(i, self._static_key(leaf)) for i, leaf in enumerate(leaves) if not mask[i]]
+            key = (treedef, tuple(kwargs), *static)
+        return _Call(args, kwargs, leaves, treedef, mask, dynamic, key)
+
+    def _configuration(self, call: _Call) -> Configuration:
+        table = self.tables.general if call.kwargs else self.tables.positional
         try:
-            hash(key)
+            configuration = table.get(call.key)
         except TypeError:
-            raise self._unhashable(leaves, args, kwargs) from None
-        return self._own + dynamic, key, lambda: self._configure(leaves, treedef, mask, args, kwargs)
+            raise self._unhashable(call) from None
+        return table.add(call.key, self._configure(call)) if configuration is None else configuration
 
     def _canonical(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         args, kwargs = self.arguments.canonical(args, kwargs)
@@ -230,24 +285,11 @@ class Dispatcher:
             kwargs = {name: StaticArgument(arg) if name in names else arg for name, arg in kwargs.items()}
         return args, kwargs
 
-    def _split_by(
-        self, mask: list[bool], leaves: list[Any], treedef: Any, kwargs: dict[str, Any]
-    ) -> tuple[list[Any], Hashable]:
-        dynamic = [leaf for leaf, is_dynamic in zip(leaves, mask, strict=True) if is_dynamic]
-        if len(dynamic) == len(leaves):
-            return dynamic, (treedef, tuple(kwargs)) if kwargs else treedef
-        static = [
-            (i, self._static_key(leaf))
-            for i, (leaf, is_dynamic) in enumerate(zip(leaves, mask, strict=True))
-            if not is_dynamic
-        ]
-        return dynamic, (treedef, tuple(kwargs), *static)
-
     def _mask(self, leaves: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[bool]:
         """Which leaves are dynamic."""
         predicate = self.options.predicate
         if predicate is not None:
-            return [type(leaf) is _ARRAY_TYPE or predicate(leaf) for leaf in leaves]
+            return [predicate(leaf) for leaf in leaves]
         assert self.options.selection is not None
         inputs = [tree for tree in (*args, *kwargs.values()) if type(tree) is not StaticArgument]
         selectable = leaves
@@ -271,14 +313,12 @@ class Dispatcher:
         key: Hashable = static_key(leaf)
         return key
 
-    def _configure(
-        self, leaves: list[Any], treedef: Any, mask: list[bool], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Configuration:
+    def _configure(self, call: _Call) -> Configuration:
         """Make the configuration for a call that is the first of its kind."""
-        self.arguments.check(args, kwargs)
+        self.arguments.check(call.args, call.kwargs)
         own = self._template
-        given = Template(treedef, leaves, mask, self._anchor)
-        names = tuple(kwargs)
+        given = Template(call.treedef, call.leaves, call.mask, self._anchor)
+        names = tuple(call.kwargs)
         is_output = self.options.is_output
 
         def traced(*arrays: Any) -> Any:
@@ -290,71 +330,60 @@ class Dispatcher:
             else:
                 output = function(*arguments)
             # Without a trace there is no treedef in which leaves could be concealed.
-            return output if jax.config.jax_disable_jit else conceal(output, is_output)
+            return output if _is_jit_disabled() else conceal(output, is_output)
 
         traced.__name__ = traced.__qualname__ = self.arguments.function_name
         options: dict[str, Any] = {
             name: value.value if type(value) is ById else value for name, value in self.options.jit
         }
         if "in_shardings" in options:
-            options["in_shardings"] = self._leaf_shardings(options["in_shardings"], mask, args, kwargs)
+            options["in_shardings"] = self._leaf_shardings(options["in_shardings"], call)
         donation = self.options.donation
         if donation is None:
             jitted = jax.jit(traced, **options)
             return Configuration(jitted, jitted)
-        jitted = jax.jit(traced, donate_argnums=self._donated(donation, mask, args, kwargs), **options)
+        jitted = jax.jit(traced, donate_argnums=self._donated(donation, call), **options)
         return Configuration(jitted, _without_donation_warning(jitted) if donation.is_silent else jitted)
 
-    def _donated(
-        self, donation: Donation, mask: list[bool], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[int, ...]:
+    def _donated(self, donation: Donation, call: _Call) -> tuple[int, ...]:
         """The positions, among all dynamic leaves, of those to donate."""
         owners: list[int | str | None] = [None] * len(self._own)
-        owners += [
-            owner
-            for owner, is_dynamic in zip(
-                _spread_over_leaves([*range(len(args)), *kwargs], args, kwargs), mask, strict=True
-            )
-            if is_dynamic
-        ]
+        owners += call.of_dynamic_leaves([*range(len(call.args)), *call.kwargs])
         if donation.arguments is None:
-            first = 0 if args else next(iter(kwargs), None)
-            kept = {first} - {None} if donation.except_first else set()
-            return tuple(i for i, owner in enumerate(owners) if owner not in kept)
+            first = 0 if call.args else next(iter(call.kwargs), "")
+            return tuple(i for i, owner in enumerate(owners) if not (donation.except_first and owner == first))
         indices = tuple(i for i in donation.arguments if isinstance(i, int))
         argument_names = tuple(name for name in donation.arguments if isinstance(name, str))
-        positions, names = self.arguments.resolve(indices, argument_names, len(args))
+        positions, names = self.arguments.resolve(indices, argument_names, len(call.args))
         return tuple(i for i, owner in enumerate(owners) if owner in positions or owner in names)
 
-    def _leaf_shardings(
-        self, prefix: Any, mask: list[bool], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Any, ...]:
-        """One sharding for each dynamic leaf, from shardings for a prefix of the tuple of positional arguments."""
-
-        def spread(sharding: Any, tree: Any) -> list[Any]:
-            return [sharding] * jtu.tree_structure(tree).num_leaves
-
-        def is_none(node: Any) -> bool:
-            return node is None
-
-        if is_none(prefix) or isinstance(prefix, jax.sharding.Sharding):
-            of_leaves = spread(prefix, args)
-        else:
-            lists = jtu.tree_map(spread, tuple(prefix), args, is_leaf=is_none)
-            of_leaves = [
+    def _leaf_shardings(self, prefix: Any, call: _Call) -> tuple[Any, ...]:
+        """One sharding for each dynamic leaf, from a prefix of the tuple of positional arguments."""
+        # As in `jax.jit`, static arguments are left out.
+        args = tuple(arg for arg in call.args if type(arg) is not StaticArgument)
+        found, subtrees, _ = flatten_up_to(
+            tuple(prefix) if type(prefix) is list else prefix,
+            args,
+            argument="in_shardings",
+            tree_argument="args",
+            is_leaf=is_none,
+        )
+        given = iter(
+            [
                 sharding
-                for shardings in jtu.tree_leaves(lists, is_leaf=lambda node: type(node) is list)
-                for sharding in shardings
+                for sharding, subtree in zip(found, subtrees, strict=True)
+                for _ in range(tree_structure(subtree).num_leaves)
             ]
-        of_leaves += spread(None, tuple(kwargs.values()))
-        selected = [sharding for sharding, is_dynamic in zip(of_leaves, mask, strict=True) if is_dynamic]
-        return (*[None] * len(self._own), *selected)
+        )
+        # What is passed by keyword comes last, and has none.
+        shardings = [None if type(leaf) is StaticArgument else next(given, None) for leaf in call.leaves]
+        of_dynamic = [sharding for sharding, is_dynamic in zip(shardings, call.mask, strict=True) if is_dynamic]
+        return (*[None] * len(self._own), *of_dynamic)
 
-    def _unhashable(self, leaves: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> UnhashableLeafError:
+    def _unhashable(self, call: _Call) -> UnhashableLeafError:
         """The error for a call with a static leaf that cannot be hashed."""
-        mask = self._mask(leaves, args, kwargs)
-        places = self.arguments.locate_leaves(args, kwargs)
-        for leaf, is_dynamic, place in zip(leaves, mask, places, strict=True):
+        places = self.arguments.locate_leaves(call.args, call.kwargs)
+        for leaf, is_dynamic, place in zip(call.leaves, call.mask, places, strict=True):
             value = leaf.value if type(leaf) is StaticArgument else leaf
             if is_dynamic or _is_hashable(value):
                 continue
@@ -363,27 +392,44 @@ class Dispatcher:
             elif is_array_like(value):
                 advice = "To trace it instead, use a filter that selects arrays, such as `is_array_like` or `is_array`."
             else:
-                advice = "Give its type `__hash__` and `__eq__`, or pass what it holds as arrays."
+                advice = _ADVICE
             return UnhashableLeafError(
                 f"Non-hashable static arguments are used in a compiled function: {place} of "
                 f"`{self.arguments.function_name}` is static and cannot be hashed. It is {describe(value)}. {advice}"
             )
         return UnhashableLeafError(
-            "Non-hashable static arguments are used in a compiled function: a static field of a node in the arguments of "
-            f"`{self.arguments.function_name}` cannot be hashed."
+            "Non-hashable static arguments are used in a compiled function: a static field of a node in the arguments "
+            f"of `{self.arguments.function_name}` cannot be hashed."
         )
 
-    def _locate_unrepresentable(
-        self, error: TypeError, leaves: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        """If the reason for the error is a leaf that was selected for tracing but is nothing that JAX can trace, say so."""
-        mask = self._mask(leaves, args, kwargs)
-        for leaf, is_dynamic, place in zip(leaves, mask, self.arguments.locate_leaves(args, kwargs), strict=True):
-            if is_dynamic and not is_array_like(leaf) and not isinstance(leaf, jax.ShapeDtypeStruct):
-                raise TypeError(
+    def _locate_unrepresentable(self, error: Exception, call: _Call) -> None:
+        """Say so if the reason for the error is a leaf that was selected for tracing but that JAX cannot trace."""
+        places = self.arguments.locate_leaves(call.args, call.kwargs)
+        for leaf, is_dynamic, place in zip(call.leaves, call.mask, places, strict=True):
+            if is_dynamic and type(leaf) not in JAX_ARRAY_TYPES and not _is_representable(leaf):
+                kind = next(kind for kind in _CONVERSION_ERRORS if isinstance(error, kind))
+                raise kind(
                     f"{error}\nThe filter selected {place} of `{self.arguments.function_name}` to be traced, which is "
-                    f"{describe(leaf)}, not something that JAX can trace. A filter such as `is_array_like` leaves it static."
+                    f"{describe(leaf)}, not something that JAX can trace. A filter that says no to it leaves it static."
                 ) from error
+
+
+def _is_jit_disabled() -> bool:
+    return bool(getattr(jax.config, "jax_disable_jit"))  # noqa: B009 # JAX's types do not have its options
+
+
+def _is_representable(leaf: Any) -> bool:
+    if not is_array_like(leaf):
+        return False
+    try:
+        jax.eval_shape(_identity, leaf)
+    except _CONVERSION_ERRORS:
+        return False
+    return True
+
+
+def _identity(leaf: _T) -> _T:
+    return leaf
 
 
 def _is_hashable(value: Any) -> bool:
@@ -396,14 +442,14 @@ def _is_hashable(value: Any) -> bool:
 
 def _without_donation_warning(jitted: Any) -> Callable[..., Any]:
     def call(*arrays: Any) -> Any:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Some donated buffers were not usable")
+        with silenced_donation_warning():
             return jitted(*arrays)
 
     return call
 
 
-def _spread_over_leaves(values: Sequence[_T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[_T]:
-    """Repeat the value of each argument for each of its leaves."""
-    trees = (*args, *kwargs.values())
-    return [value for value, tree in zip(values, trees, strict=True) for _ in jtu.tree_leaves(tree)]
+def _show_key(key: Any) -> str:
+    """Show a static leaf, or that there is none, by its key."""
+    if key is None:
+        return "an array"
+    return "the function itself" if key is ANCHOR else describe(key[-1])

@@ -60,24 +60,25 @@ def gradf(
     - `fun`: a function that returns a scalar. Without it, the result is a decorator.
     - `filter_fn`: called with each leaf of the argument; returns `True` if it is to be differentiated.
       [`is_inexact_array`][equinox.is_inexact_array] selects every floating-point array.
-    - `filter_tree`: instead, a tree of booleans with the structure of the argument, or a tuple of them if `argnums` is a
-      sequence.
+    - `filter_tree`: instead, a tree of booleans with the structure of the argument, or a tuple of them if `argnums` is
+      a sequence.
     - `argnums`: the position of the argument, or a sequence of positions.
-    - `has_aux`: whether `fun` returns a pair, of which only the first item is differentiated. The second may hold anything.
+    - `has_aux`: whether `fun` returns a pair, of which only the first item is differentiated. The second may hold
+      anything.
     - `holomorphic`, `allow_int`, `reduce_axes`: as in `jax.grad`.
 
     **Returns**
 
-    A callable with the parameters of `fun`. It returns the gradient, which has the structure of the argument, with `None` at
-    each leaf that was not selected; or a tuple of them if `argnums` is a sequence. With `has_aux`, it returns
+    A callable with the parameters of `fun`. It returns the gradient, which has the structure of the argument, with
+    `None` at each leaf that was not selected; or a tuple of them if `argnums` is a sequence. With `has_aux`, it returns
     `(gradient, aux)`. [`apply_updates`][equinox.apply_updates] knows what to do with the `None`s.
 
     **Raises**
 
-    - `ValueError`: not precisely one of `filter_fn` and `filter_tree` is given, `filter_tree` does not have the structure
-      of the argument, or `argnums` is negative.
-    - `TypeError`: there is no positional argument at `argnums`; a selected leaf has no gradient; the output is no scalar;
-      `filter_fn` returned no bool.
+    - `ValueError`: not precisely one of `filter_fn` and `filter_tree` is given, `filter_tree` does not have the
+      structure of the argument, or `argnums` is negative.
+    - `TypeError`: there is no positional argument at `argnums`; a selected leaf has no gradient; the output is no
+      scalar; `filter_fn` returned no bool.
 
     **Example**
     ```python
@@ -146,8 +147,8 @@ def _of_arrays(
     reject_removed_options(name, gradkwargs, "arg", "filter_spec")
     if gradkwargs.pop("argnums", None) is not None:
         raise ValueError(
-            f"`{name}` differentiates with respect to the first argument and does not take `argnums`. Pack what is to be "
-            "differentiated into a tuple and pass that first, or use `gradf`."
+            f"`{name}` differentiates with respect to the first argument and does not take `argnums`. Pack what is to "
+            "be differentiated into a tuple and pass that first, or use `gradf`."
         )
     if fun is sentinel:
         return as_decorator(transformation, {"has_aux": has_aux} | gradkwargs)
@@ -167,13 +168,14 @@ def filter_grad(fun: Any = sentinel, *, has_aux: bool = False, **gradkwargs: Any
     **Arguments**
 
     - `fun`: a function that returns a scalar. Without it, the result is a decorator.
-    - `has_aux`: whether `fun` returns a pair, of which only the first item is differentiated. The second may hold anything.
+    - `has_aux`: whether `fun` returns a pair, of which only the first item is differentiated. The second may hold
+      anything.
     - `**gradkwargs`: `holomorphic`, `allow_int`, `reduce_axes`, as in `jax.grad`.
 
     **Returns**
 
-    A callable with the parameters of `fun`. It returns the gradient, which has the structure of the first argument, with
-    `None` at each leaf that is no floating-point array. With `has_aux`, it returns `(gradient, aux)`.
+    A callable with the parameters of `fun`. It returns the gradient, which has the structure of the first argument,
+    with `None` at each leaf that is no floating-point array. With `has_aux`, it returns `(gradient, aux)`.
 
     **Raises**
 

@@ -1,6 +1,7 @@
 """`jitf` and `filter_jit`: compile a function, tracing some leaves of its arguments and fixing the others."""
 
 import abc
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -72,8 +73,7 @@ class BoundJitted(BoundWrapped, _AheadOfTime):
 
 
 def _jit_options(options: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """Options for `jax.jit` in a form that can be compared and hashed; those that it does not have are its `TypeError`."""
-    jax.jit(lambda: None, **options)
+    """Options for `jax.jit` in a form that can be compared and hashed."""
     return tuple((name, _hashable(value)) for name, value in sorted(options.items()))
 
 
@@ -88,11 +88,18 @@ def _hashable(value: Any) -> Any:
 def _as_tuple(value: Any) -> tuple[Any, ...]:
     if value is None:
         return ()
-    return (value,) if isinstance(value, (int, str)) else tuple(value)
+    if isinstance(value, str):
+        return (value,)
+    try:
+        return (operator.index(value),)
+    except TypeError:
+        return tuple(item if isinstance(item, str) else operator.index(item) for item in value)
+
+
+def _no_function() -> None: ...
 
 
 def _wrap(transformation: str, fun: Callable[..., Any], options: JitOptions) -> Jitted:
-    check_callable(transformation, fun)
     return module_update_wrapper(Jitted(fun, transformation, options))
 
 
@@ -118,24 +125,24 @@ def jitf(
     - `fun`: a pure function, or any other callable. Without it, the result is a decorator.
     - `filter_fn`: called with each leaf of each argument; returns `True` if the leaf is to be traced, `False` if it is
       static. [`is_array_like`][equinox.is_array_like] traces all that can be traced.
-    - `filter_tree`: instead, a tree of booleans with the structure of the argument; for several arguments, a tuple of them.
-      [`tree_at`][equinox.tree_at] helps to make it.
+    - `filter_tree`: instead, a tree of booleans with the structure of the argument; for several arguments, a tuple of
+      them. [`tree_at`][equinox.tree_at] helps to make it.
     - `static_argnums`, `static_argnames`: arguments that are static as a whole. `filter_tree` leaves them out.
     - `donate_argnums`, `donate_argnames`: arguments whose traced leaves may be overwritten with the results.
-    - `**jit_kwargs`: the other options of `jax.jit`. `in_shardings` and `out_shardings` are prefixes of the arguments and
-      the output of `fun`.
+    - `**jit_kwargs`: the other options of `jax.jit`. `in_shardings` and `out_shardings` are prefixes of the arguments
+      and the output of `fun`.
 
     **Returns**
 
-    A callable with the signature of `fun`, and with the methods `lower`, `trace`, `eval_shape` and `clear_cache`. It is a
-    PyTree with the leaves of `fun`, and binds like a function when it is found in a class body.
+    A callable with the signature of `fun`, and with the methods `lower`, `trace`, `eval_shape` and `clear_cache`. It is
+    a PyTree with the leaves of `fun`, and binds like a function when it is found in a class body.
 
     **Raises**
 
-    - `ValueError`: not precisely one of `filter_fn` and `filter_tree` is given; or `filter_tree` does not have the structure
-      of the arguments.
-    - `TypeError`: a static leaf cannot be hashed; a selected leaf cannot be traced; `filter_fn` returned no bool; `jax.jit`
-      has no such option.
+    - `ValueError`: not precisely one of `filter_fn` and `filter_tree` is given; or `filter_tree` does not have the
+      structure of the arguments.
+    - `TypeError`: a static leaf cannot be hashed; a selected leaf cannot be traced; `filter_fn` returned no bool;
+      `jax.jit` has no such option.
 
     **Example**
     ```python
@@ -149,10 +156,14 @@ def jitf(
     ```
     """
     selection = make_selection("jitf", filter_fn, filter_tree)
+    options: dict[str, Any] = {"static_argnums": static_argnums, "static_argnames": static_argnames}
+    options |= {"donate_argnums": donate_argnums, "donate_argnames": donate_argnames}
     if fun is sentinel:
-        options = dict(jit_kwargs, static_argnums=static_argnums, static_argnames=static_argnames)
-        options |= {"donate_argnums": donate_argnums, "donate_argnames": donate_argnames}
-        return as_decorator(jitf, options | {"filter_fn": filter_fn, "filter_tree": filter_tree})
+        jax.jit(_no_function, **jit_kwargs)  # raises an error for options that it does not have
+        return as_decorator(jitf, options | jit_kwargs | {"filter_fn": filter_fn, "filter_tree": filter_tree})
+    check_callable("jitf", fun)
+    # The same, and for arguments that the function does not have. Shardings may have places for static leaves.
+    jax.jit(fun, **options, **{name: value for name, value in jit_kwargs.items() if not name.endswith("_shardings")})
     donated = (*_as_tuple(donate_argnums), *_as_tuple(donate_argnames))
     # These two say yes to every JAX array, which makes it unnecessary to ask.
     is_known = isinstance(selection, ByFunction) and selection.function in (is_array, is_array_like)
@@ -183,22 +194,22 @@ _DONATIONS: dict[str, Donation | None] = {
 def filter_jit(fun: Any = sentinel, *, donate: str = "none", **jitkwargs: Any) -> Any:
     """Compile a function, tracing all arrays among the leaves of its arguments. Wraps `jax.jit`.
 
-    Every leaf that is not an array (see [`is_array`][equinox.is_array]) is static: the function sees it as it is, and is
-    compiled anew for other ones (other in type or by `==`). So is every leaf of the output: it comes back as the object
-    that it is. The arrays of `fun` itself, if it is a Module, are inputs like those of the arguments.
+    Every leaf that is not an array (see [`is_array`][equinox.is_array]) is static: the function sees it as it is, and
+    is compiled anew for other ones (other in type or by `==`). So is every leaf of the output: it comes back as the
+    object that it is. The arrays of `fun` itself, if it is a Module, are inputs like those of the arguments.
 
     **Arguments**
 
     - `fun`: a pure function, or any other callable. Without it, the result is a decorator.
-    - `donate`: which arrays may be overwritten with the results: those of all arguments and of `fun` itself (`"all"`), those
-      of all but the first argument (`"all-except-first"`), or none (`"none"`). `"warn"` and `"warn-except-first"` do the
-      same and warn of arrays that could not be used.
+    - `donate`: which arrays may be overwritten with the results: those of all arguments and of `fun` itself (`"all"`),
+      those of all but the first argument (`"all-except-first"`), or none (`"none"`). `"warn"` and `"warn-except-first"`
+      do the same and warn of arrays that could not be used.
     - `**jitkwargs`: `inline`, `keep_unused`, `device`, `backend`, `compiler_options`, as in `jax.jit`.
 
     **Returns**
 
-    A callable with the signature of `fun`, and with the methods `lower`, `trace`, `eval_shape` and `clear_cache`. It is a
-    PyTree with the leaves of `fun`, and binds like a function when it is found in a class body.
+    A callable with the signature of `fun`, and with the methods `lower`, `trace`, `eval_shape` and `clear_cache`. It is
+    a PyTree with the leaves of `fun`, and binds like a function when it is found in a class body.
 
     **Raises**
 
@@ -225,8 +236,10 @@ def filter_jit(fun: Any = sentinel, *, donate: str = "none", **jitkwargs: Any) -
     reject_removed_options("filter_jit", jitkwargs, "default", "fn", "args", "kwargs", "out")
     if donate not in _DONATIONS:
         raise ValueError(f"`donate` must be one of {', '.join(map(repr, _DONATIONS))}. Found {donate!r}.")
-    jit = _jit_options(jitkwargs)
+    jax.jit(_no_function, **jitkwargs)  # raises an error for options that it does not have
     if fun is sentinel:
         return as_decorator(filter_jit, {"donate": donate} | jitkwargs)
+    check_callable("filter_jit", fun)
+    jit = _jit_options(jitkwargs)
     options = JitOptions(predicate=is_array, selection=None, is_output=is_array, donation=_DONATIONS[donate], jit=jit)
     return _wrap("filter_jit", fun, options)

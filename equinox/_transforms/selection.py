@@ -4,10 +4,10 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-import jax.tree_util as jtu
 import numpy as np
 
 from .._errors import describe, locate
+from .._jax_tree import keystr, tree_flatten_with_path, tree_structure
 from .arguments import locate_leaves
 
 
@@ -38,8 +38,8 @@ class ByFunction:
             if answer is not True and answer is not False:
                 if not isinstance(answer, np.bool_):
                     raise TypeError(
-                        f"`filter_fn` must return a bool for each leaf. For {locate_leaves(names(), trees)[i]}, {describe(leaves[i])}, it returned "
-                        f"{describe(answer)}."
+                        f"`filter_fn` must return a bool for each leaf. For {locate_leaves(names(), trees)[i]}, "
+                        f"{describe(leaves[i])}, it returned {describe(answer)}."
                     )
                 mask[i] = bool(answer)
         return mask
@@ -57,7 +57,7 @@ class ByTree:
         if self.in_tuple is False:
             selected: Sequence[Any] = (self.tree,)
         elif self.in_tuple is None and len(trees) == 1:
-            fits = jtu.tree_structure(self.tree) == jtu.tree_structure(trees[0])
+            fits = tree_structure(self.tree) == tree_structure(trees[0])
             is_wrapped = not fits and isinstance(self.tree, (tuple, list)) and len(self.tree) == 1
             selected = self.tree if is_wrapped else (self.tree,)
         else:
@@ -69,8 +69,8 @@ class ByTree:
             )
         mask: list[bool] = []
         for i, (flags, tree) in enumerate(zip(selected, trees, strict=True)):
-            flag_paths, flag_treedef = jtu.tree_flatten_with_path(flags)
-            if flag_treedef != jtu.tree_structure(tree):
+            flag_paths, flag_treedef = tree_flatten_with_path(flags)
+            if flag_treedef != tree_structure(tree):
                 raise ValueError(_difference(names()[i], flags, tree))
             for path, flag in flag_paths:
                 if not isinstance(flag, (bool, np.bool_)):
@@ -92,9 +92,9 @@ def make_selection(
     if (filter_fn is None) == (filter_tree is None):
         found = "neither was" if filter_fn is None else "both were"
         raise ValueError(
-            f"`{transformation}` needs precisely one of `filter_fn` and `filter_tree`, but {found} given. Pass `filter_fn`, "
-            "a function of one leaf such as `is_array_like`, or `filter_tree`, a tree of booleans with the structure of "
-            "the arguments."
+            f"`{transformation}` needs precisely one of `filter_fn` and `filter_tree`, but {found} given. Pass "
+            "`filter_fn`, a function of one leaf such as `is_array_like`, or `filter_tree`, a tree of booleans with the "
+            "structure of the arguments."
         )
     if filter_fn is None:
         return ByTree(filter_tree, in_tuple)
@@ -105,17 +105,17 @@ def make_selection(
 
 def _difference(name: str, flags: Any, tree: Any) -> str:
     """Describe the first place at which a tree of flags has another structure than the argument it is for."""
-    expected = [path for path, _ in jtu.tree_flatten_with_path(tree)[0]]
-    found = [path for path, _ in jtu.tree_flatten_with_path(flags)[0]]
+    expected = [path for path, _ in tree_flatten_with_path(tree)[0]]
+    found = [path for path, _ in tree_flatten_with_path(flags)[0]]
     start = f"`filter_tree` must have the structure of the arguments, but for argument `{name}` it has another one: "
     advice = " Make it from the argument itself, with `jax.tree.map(lambda _: False, argument)` and `tree_at`."
     for path in expected:
         if path not in found:
-            return f"{start}it has nothing at key path `{jtu.keystr(path)}`, where the argument has a leaf.{advice}"
+            return f"{start}it has nothing at key path `{keystr(path)}`, where the argument has a leaf.{advice}"
     for path in found:
         if path not in expected:
-            return f"{start}it has a leaf at key path `{jtu.keystr(path)}`, where the argument has none.{advice}"
+            return f"{start}it has a leaf at key path `{keystr(path)}`, where the argument has none.{advice}"
     return (
-        f"{start}the leaves are the same, but nodes differ in type or static part: it is {jtu.tree_structure(flags)}, the "
-        f"argument is {jtu.tree_structure(tree)}.{advice}"
+        f"{start}the leaves are the same, but nodes differ in type or static part: it is {tree_structure(flags)}, "
+        f"the argument is {tree_structure(tree)}.{advice}"
     )

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.stages
 
-from .._errors import describe
 from .dispatch import Dispatcher
-
 
 if TYPE_CHECKING:  # importing it takes time
     from jax.extend.core import ClosedJaxpr
@@ -22,10 +20,10 @@ class Traced:
     ) -> None:
         self._dispatcher = dispatcher
         self._bound = bound
-        configuration, arrays, self._key = dispatcher.ahead_of_time((*bound, *args), kwargs)
+        jitted, arrays, self._key = dispatcher.ahead_of_time((*bound, *args), kwargs)
         with jax.disable_jit(False):
             #: JAX's own object.
-            self.traced = configuration.jitted.trace(*arrays)
+            self.traced = jitted.trace(*arrays)
 
     @property
     def jaxpr(self) -> "ClosedJaxpr":
@@ -35,14 +33,18 @@ class Traced:
     @property
     def out_info(self) -> Any:
         """The output, with `jax.ShapeDtypeStruct`s for arrays."""
-        return jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) if hasattr(leaf, "aval") else leaf,
-            self.traced.out_info,
-        )
+        return jax.tree.map(_as_struct, self.traced.out_info)
 
     def lower(self) -> "Lowered":
         """Translate the program for the compiler."""
         return Lowered(self._dispatcher, self._bound, self.traced.lower(), self._key)
+
+
+def _as_struct(leaf: Any) -> Any:
+    # Older versions of JAX describe an output by a class of their own.
+    if type(leaf).__module__.startswith("jax.") and not isinstance(leaf, jax.ShapeDtypeStruct):
+        return jax.eval_shape(lambda: jax.numpy.empty(leaf.shape, leaf.dtype))
+    return leaf
 
 
 class Lowered:
@@ -81,8 +83,9 @@ class Lowered:
 
 
 class Compiled:
-    """A compiled function. It takes the arguments of the original one, for which the static parts must be those that it
-    was compiled with.
+    """A compiled function.
+
+    It takes the arguments of the original one, for which the static parts must be those that it was compiled with.
     """
 
     def __init__(
@@ -102,9 +105,9 @@ class Compiled:
         arrays, key = self._dispatcher.split((*self._bound, *args), kwargs)
         if key != self._key:
             raise TypeError(
-                f"`{self._dispatcher.arguments.function_name}` was compiled for arguments with other static parts, or of "
-                f"another structure. Compiled for: {describe(self._key)}. Called with: {describe(key)}. Lower and compile "
-                "it again for these arguments, or call the function that compiles as needed."
+                f"`{self._dispatcher.arguments.function_name}` was compiled for other static arguments: "
+                f"{self._dispatcher.difference(self._key, key, (*self._bound, *args), kwargs)}. Lower and compile it "
+                "again for these arguments, or call the function itself, which compiles as needed."
             )
         return self.compiled(*arrays)
 

@@ -73,6 +73,6 @@ def reject_removed_options(transformation: str, options: dict[str, Any], *remove
     for name in removed:
         if name in options:
             raise ValueError(
-                f"`{transformation}` no longer has the option `{name}`. Which leaves it acts on is decided leaf by leaf; "
-                "use `partition` and `combine` to choose them yourself."
+                f"`{transformation}` no longer has the option `{name}`. Which leaves it acts on is decided leaf by "
+                "leaf; use `partition` and `combine` to choose them yourself."
             )

@@ -74,7 +74,7 @@ def tree_at(
         raise ValueError("arguments `replace` and `replace_fn`: exactly one of the two must be given.")
     nodes, treedef, places, is_sequence = _select(where, pytree, is_leaf)
     if not isinstance(replace_fn, Sentinel):
-        values = {place: replace_fn(nodes[place]) for place in places}
+        values = {place: replace_fn(nodes[place]) for place in dict.fromkeys(places)}
     elif is_sequence:
         values = dict(zip(places, _as_sequence(replace, len(places)), strict=True))
     else:
@@ -170,18 +170,19 @@ def _same_objects(first: Sequence[Any], second: Sequence[Any]) -> bool:
 
 
 def _as_sequence(replace: Any, length: int) -> list[Any]:
-    if not (hasattr(replace, "__len__") and hasattr(replace, "__iter__")):
+    try:
+        found = len(replace)
+    except TypeError as error:
         raise TypeError(
             f"argument `replace`: found {describe(replace)}; expected a sequence of {length} replacements, because "
             f"`where` returns a sequence of {length} nodes."
-        )
-    values: list[Any] = list(replace)
-    if len(values) != length:
+        ) from error
+    if found != length:
         raise ValueError(
-            f"argument `replace`: found a sequence of length {len(values)}; expected {length} replacements, because "
-            f"`where` returns a sequence of {length} nodes."
+            f"argument `replace`: found a sequence of length {found}; expected {length} replacements, because `where` "
+            f"returns a sequence of {length} nodes."
         )
-    return values
+    return list(replace)
 
 
 def _looks_at_leaves(error: Exception) -> Exception:

@@ -26,7 +26,7 @@ is_none: Final[Callable[[Any], bool]] = functools.partial(operator.is_, None)
 
 # Under some JAX versions `isinstance(x, jax.Array)` runs Python code. Concrete arrays are recognised by exact type
 # instead; tracers are not in this set, and for them `isinstance` is right: a tracer may stand for something else.
-_JAX_ARRAY_TYPES = frozenset(jax.Array.__subclasses__())
+JAX_ARRAY_TYPES = frozenset(jax.Array.__subclasses__())
 
 # Besides `jax.Array`, JAX 0.8 names here the class of the array constants in a jaxpr, which has no public name and is
 # not a NumPy array there.
@@ -68,7 +68,7 @@ def is_array(element: object) -> TypeIs[AnyArray]:
 
     ```
     """
-    return type(element) in _JAX_ARRAY_TYPES or isinstance(element, _ARRAY_TYPES)
+    return type(element) in JAX_ARRAY_TYPES or isinstance(element, _ARRAY_TYPES)
 
 
 def is_inexact_array(element: object) -> TypeGuard[jax.Array]:
@@ -90,7 +90,7 @@ def is_inexact_array(element: object) -> TypeGuard[jax.Array]:
 
     ```
     """
-    is_jax_array = type(element) in _JAX_ARRAY_TYPES or isinstance(element, jax.Array)
+    is_jax_array = type(element) in JAX_ARRAY_TYPES or isinstance(element, jax.Array)
     return is_jax_array and _is_inexact_dtype(cast(jax.Array, element).dtype)
 
 

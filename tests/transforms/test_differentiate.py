@@ -2,10 +2,11 @@
 
 import pickle
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import pytest
+
+import equinox as eqx
 
 
 def loss(x):

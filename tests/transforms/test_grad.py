@@ -4,7 +4,6 @@ import functools as ft
 import inspect
 import typing
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import ml_dtypes
@@ -12,6 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+import equinox as eqx
 
 
 class Affine(eqx.Module):
@@ -422,7 +423,9 @@ def test_the_gradient_is_that_of_jax_on_the_selected_leaves_and_agrees_with_fini
             assert (gradient is not None) == selected
             if selected:
                 np.testing.assert_array_equal(gradient, reference)
-        direction = [jnp.asarray(generator.normal(size=leaf.shape)) * flag for leaf, flag in zip(leaves, mask, strict=True)]
+        direction = [
+            jnp.asarray(generator.normal(size=leaf.shape)) * flag for leaf, flag in zip(leaves, mask, strict=True)
+        ]
         treedef = jax.tree.structure(tree)
         at = lambda t: function(treedef.unflatten([l + t * d for l, d in zip(leaves, direction, strict=True)]))  # noqa: E731
         finite_difference = (at(1e-6) - at(-1e-6)) / 2e-6

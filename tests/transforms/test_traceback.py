@@ -2,10 +2,11 @@
 
 import traceback
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import pytest
+
+import equinox as eqx
 
 
 def test_tracebacks_do_not_show_what_lies_between_jax_and_the_function():

@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
+from jax.core import Tracer
 
 from equinox import is_array, is_array_like, is_inexact_array, is_inexact_array_like
 from equinox._tree.predicates import is_differentiable_array, is_none
@@ -26,11 +27,11 @@ class Convertible:
 
 
 class NotCallable:
-    __jax_array__ = None
+    __jax_array__ = "not a method"
 
 
 FLOAT0 = np.zeros(2, jax.dtypes.float0)
-LITERAL = jax.make_jaxpr(lambda x: x * 2.0)(jnp.ones(2)).eqns[0].invars[1].val  # type: ignore[union-attr]  # a Literal
+LITERAL = jax.make_jaxpr(lambda x: x * 2.0)(jnp.ones(2)).eqns[0].invars[1].val
 
 # Each row: is_array, is_array_like, is_inexact_array, is_inexact_array_like, is_differentiable_array.
 TABLE = {
@@ -67,7 +68,7 @@ TABLE = {
     "bool": (True, "FTFFF"),
     "object that converts to a float array": (Convertible(jnp.ones(2)), "FTFTF"),
     "object that converts to an int array": (Convertible(jnp.arange(2)), "FTFFF"),
-    "object whose hook is None": (NotCallable(), "FFFFF"),
+    "object whose hook is not callable": (NotCallable(), "FFFFF"),
     "class that defines the hook": (Convertible, "FFFFF"),
     "struct": (jax.ShapeDtypeStruct((2,), jnp.float32), "FFFFF"),
     "None": (None, "FFFFF"),
@@ -97,7 +98,7 @@ def test_a_tracer_is_like_the_array_it_stands_for(transformation: Any) -> None:
     seen: list[list[bool]] = []
 
     def function(x: jax.Array) -> jax.Array:
-        assert isinstance(x, jax.core.Tracer)
+        assert isinstance(x, Tracer)
         seen.append([predicate(x) for predicate in PREDICATES])
         seen.append([predicate(x.astype(int)) for predicate in PREDICATES])
         return x
