@@ -5,8 +5,8 @@ leads to it, so that it can be found in a model of a thousand leaves. These func
 out.
 """
 
-import sys
-from typing import Any
+import inspect
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -35,7 +35,7 @@ def describe(value: Any) -> str:
     ```
     """
     if isinstance(value, (jax.Array, np.ndarray)):
-        shape = ",".join(map(str, value.shape))
+        shape = ",".join(map(str, cast(tuple[int, ...], value.shape)))
         kind = "NumPy" if isinstance(value, np.ndarray) else "JAX"
         return f"a {kind} array ({value.dtype}[{shape}])"
     text = repr(value)
@@ -50,8 +50,9 @@ def first_user_frame() -> int:
     That is the first frame outside of this package, as seen from the caller of this function.
     """
     level = 1
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+    frame = inspect.currentframe()
+    frame = frame and frame.f_back
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
         frame = frame.f_back
         level += 1
     return level

@@ -8,7 +8,7 @@ by all callables of equal structure.
 
 import types
 import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Final, TypeVar, final
 
 _V = TypeVar("_V")
@@ -26,6 +26,28 @@ class _Anchor:
 ANCHOR: Final = _Anchor()
 
 
+def find_anchor(leaves: Iterable[Any]) -> Any:
+    """The first leaf of a callable whose life can decide how long its programs are kept; None if there is none.
+
+    That is an object which is equal to nothing but itself, or a method of one.
+    """
+    return next((leaf for leaf in leaves if _is_unique(leaf.__self__ if _is_method(leaf) else leaf)), None)
+
+
+def weak_reference(anchor: Any) -> Callable[[], Any]:
+    """A reference to an anchor that does not keep it alive."""
+    return weakref.WeakMethod(anchor) if _is_method(anchor) else weakref.ref(anchor)
+
+
+def _is_method(leaf: Any) -> bool:
+    return type(leaf) is types.MethodType
+
+
+def _is_unique(leaf: object) -> bool:
+    kind = type(leaf)
+    return kind.__eq__ is object.__eq__ and kind.__hash__ is object.__hash__ and kind.__weakrefoffset__ != 0
+
+
 class Bounded(dict[Hashable, _V]):
     """A dictionary that forgets the older half of its entries when it is full."""
 
@@ -37,19 +59,19 @@ class Bounded(dict[Hashable, _V]):
         return self.setdefault(key, value)
 
 
-_of_functions: Final[weakref.WeakKeyDictionary[types.FunctionType, dict[Hashable, Any]]] = weakref.WeakKeyDictionary()
+_of_functions: Final[weakref.WeakKeyDictionary[Any, "Bounded[Any]"]] = weakref.WeakKeyDictionary()
 _of_no_function: Final[Bounded[Any]] = Bounded()
 _all: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 
 
-def shared(anchor: types.FunctionType | None, key: Hashable, make: Callable[[], _V]) -> _V:
+def shared(anchor: Any, key: Hashable, make: Callable[[], _V]) -> _V:
     """What was made for `key` and `anchor` before, or else is made now. It lives no longer than `anchor`."""
-    if anchor is None:
-        found = _of_no_function.get(key)
-        made: _V = _of_no_function.add(key, make()) if found is None else found
-    else:
-        of_function = _of_functions.setdefault(anchor, {})
-        made = of_function[key] if key in of_function else of_function.setdefault(key, make())
+    if _is_method(anchor):
+        key = (anchor.__func__, key)
+        anchor = anchor.__self__
+    table: Bounded[_V] = _of_no_function if anchor is None else _of_functions.setdefault(anchor, Bounded())
+    found = table.get(key)
+    made = table.add(key, make()) if found is None else found
     _all.add(made)
     return made
 

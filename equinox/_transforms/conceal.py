@@ -19,16 +19,21 @@ from .._jax_tree import tree_flatten
 class _Concealed:
     """A node without children, which unflattens to the leaf that it hides."""
 
-    __slots__ = ("leaf",)
+    __slots__ = ("_leaf", "_reference")
 
-    def __init__(self, leaf: Any) -> None:
-        self.leaf = leaf
+    def __init__(self, leaf: Any, reference: Callable[[], Any] | None) -> None:
+        self._leaf = None if reference else leaf
+        self._reference = reference
+
+    @property
+    def leaf(self) -> Any:
+        return self._reference() if self._reference else self._leaf
 
     def __eq__(self, other: object) -> bool:
         return type(other) is _Concealed and static_key(self.leaf) == static_key(other.leaf)
 
     def __hash__(self) -> int:
-        return hash(type(self.leaf))  # leaves need not be hashable to get out
+        return hash(_type(self.leaf))  # leaves need not be hashable to get out
 
 
 def _unflatten(node: _Concealed, _: Iterable[Any]) -> Any:
@@ -38,14 +43,23 @@ def _unflatten(node: _Concealed, _: Iterable[Any]) -> Any:
 jtu.register_pytree_node(_Concealed, lambda node: ((), node), _unflatten)
 
 
-def conceal(tree: Any, is_visible: Callable[[Any], bool]) -> Any:
-    """Hide every leaf for which `is_visible` is false in the structure of the tree."""
+def _type(leaf: object) -> type:
+    return type(leaf)
+
+
+def conceal(tree: Any, is_visible: Callable[[Any], bool], weak: Callable[[], Any] | None = None) -> Any:
+    """Hide every leaf for which `is_visible` is false in the structure of the tree.
+
+    If `weak` is a weak reference, its object is not kept alive by that.
+    """
     leaves, treedef = tree_flatten(tree)
     mask = [is_visible(leaf) for leaf in leaves]
     if all(mask):
         return tree
+    anchor = weak and weak()
     return treedef.unflatten(
-        [leaf if visible else _Concealed(leaf) for leaf, visible in zip(leaves, mask, strict=True)]
+        leaf if visible else _Concealed(leaf, weak if leaf is anchor else None)
+        for leaf, visible in zip(leaves, mask, strict=True)
     )
 
 
@@ -54,7 +68,7 @@ def static_key(leaf: Any) -> Any:
 
     Equality is not enough: `1 == 1.0 == True` and `0.0 == -0.0`. Nor is it necessary: `nan != nan`.
     """
-    kind = type(leaf)
+    kind = _type(leaf)
     if kind is float:
         return kind, leaf.hex()
     if kind is complex:

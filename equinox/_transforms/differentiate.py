@@ -114,11 +114,13 @@ def _not_differentiable(transformation: str, selected: list[Any], places: list[s
 
 
 def _split_aux(function: Callable[..., Any], output: Any) -> tuple[Any, Any]:
-    if not isinstance(output, tuple) or len(output) != 2:
+    pair: Any = tuple
+    if not isinstance(output, pair) or len(output) != 2:
         raise TypeError(
             f"With `has_aux=True`, `{name_of(function)}` must return a pair `(value, aux)`. Found {describe(output)}."
         )
-    return output
+    value, aux = output
+    return value, aux
 
 
 def _check_scalar(function: Callable[..., Any], value: Any) -> Any:

@@ -9,10 +9,10 @@ dictionary, keyed by the treedef and the static leaves; call it. Nothing is copi
 
 import dataclasses
 import operator
-import types
+import weakref
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import jax
 import numpy as np
@@ -22,7 +22,7 @@ from .._jax_tree import PyTreeDef, keystr, tree_flatten, tree_flatten_with_path,
 from .._tree.predicates import JAX_ARRAY_TYPES, is_array, is_array_like, is_none
 from .._tree.prefix import flatten_up_to
 from .arguments import Arguments, name_of
-from .cache import ANCHOR, Bounded, shared
+from .cache import ANCHOR, Bounded, find_anchor, shared, weak_reference
 from .conceal import conceal, static_key
 from .donation_warning import silenced_donation_warning
 from .selection import Selection
@@ -90,8 +90,11 @@ class _Tables:
         #: For calls with positional arguments alone, and for all others: their trees have different shapes.
         self.positional: Bounded[Configuration] = Bounded()
         self.general: Bounded[Configuration] = Bounded()
+        self.dispatchers: weakref.WeakSet[Dispatcher] = weakref.WeakSet()
 
     def clear(self) -> None:
+        for dispatcher in list(self.dispatchers):
+            dispatcher.forget_recent()
         self.positional.clear()
         self.general.clear()
 
@@ -103,6 +106,17 @@ class Configuration:
     jitted: Any
     #: The same for calling, with its warnings in order.
     call: Callable[..., Any]
+
+
+class _StaticKey(NamedTuple):
+    """What two calls have in common if the same compiled program is right for both.
+
+    Where all leaves are dynamic and all arguments are passed by position, that is the treedef alone.
+    """
+
+    treedef: Hashable
+    names: tuple[str, ...]
+    leaves: tuple[tuple[int, Hashable], ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +153,7 @@ class _Recent:
     kinds: list[type]
     static: tuple[tuple[int, Any], ...]
     #: Picks out the dynamic leaves, if there are others.
-    pick: Callable[[list[Any]], Sequence[Any]]
+    pick: Callable[[list[Any]], Any]
 
     @classmethod
     def make(cls, compiled: Callable[..., Any], call: _Call, dynamic_kinds: frozenset[type]) -> "_Recent | None":
@@ -165,7 +179,7 @@ class Dispatcher:
         self.options = options
         self._has_static_arguments = bool(options.static_argnums or options.static_argnames)
         leaves, treedef = _tree_flatten(function)
-        self._anchor = next((leaf for leaf in leaves if type(leaf) is types.FunctionType), None)
+        self._anchor = find_anchor(leaf for leaf in leaves if not is_array(leaf))
         #: The callable's own arrays are inputs of the compiled program.
         self._own = [leaf for leaf in leaves if is_array(leaf)]
         self._template = Template(treedef, leaves, [is_array(leaf) for leaf in leaves], self._anchor)
@@ -183,6 +197,12 @@ class Dispatcher:
         if options.predicate is not None and not self._has_static_arguments:
             self._recent_kinds = _ARRAY_KINDS if options.predicate is is_array else _ARRAY_LIKE_KINDS
         self._recent: _Recent | None = None
+
+        self.tables.dispatchers.add(self)
+
+    def forget_recent(self) -> None:
+        """Look up the next call anew."""
+        self._recent = None
 
     @property
     def arguments(self) -> Arguments:
@@ -211,7 +231,7 @@ class Dispatcher:
                     return self._look_up(args, kwargs)
             leaves = recent.pick(leaves)
         try:
-            return recent.call(*self._own, *leaves) if self._own else recent.call(*leaves)
+            return recent.call(*self._own, *leaves)
         except _CONVERSION_ERRORS as error:
             self._locate_unrepresentable(error, self._analyse(args, kwargs))
             raise
@@ -241,14 +261,13 @@ class Dispatcher:
         call = self._analyse(args, kwargs, are_structs_arrays=True)
         return self._configuration(call).jitted, [*self._own, *call.dynamic], call.key
 
-    def difference(self, key: Any, other_key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    def difference(self, key: Hashable, other_key: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         """Describe how the static part of this call, whose key is `other_key`, differs from that with another key."""
-        treedef, static = (key[0], key[2:]) if isinstance(key, tuple) else (key, ())
-        other_treedef, other_static = (other_key[0], other_key[2:]) if isinstance(other_key, tuple) else (other_key, ())
-        if treedef != other_treedef:
-            return f"the structure was {treedef}, and is {other_treedef}"
+        first, second = (k if isinstance(k, _StaticKey) else _StaticKey(k, (), ()) for k in (key, other_key))
+        if first.treedef != second.treedef:
+            return f"the structure was {first.treedef}, and is {second.treedef}"
         places = self.arguments.locate_leaves(args, kwargs)
-        was, now = dict(static), dict(other_static)
+        was, now = dict(first.leaves), dict(second.leaves)
         for i in sorted({*was, *now}):
             if was.get(i) != now.get(i):
                 return f"{places[i]} was {_show_key(was.get(i))}, and is {_show_key(now.get(i))}"
@@ -264,7 +283,7 @@ class Dispatcher:
         key: Hashable = treedef
         if len(dynamic) != len(leaves) or kwargs:
             static = [(i, self._static_key(leaf)) for i, leaf in enumerate(leaves) if not mask[i]]
-            key = (treedef, tuple(kwargs), *static)
+            key = _StaticKey(treedef, tuple(kwargs), tuple(static))
         return _Call(args, kwargs, leaves, treedef, mask, dynamic, key)
 
     def _configuration(self, call: _Call) -> Configuration:
@@ -306,7 +325,7 @@ class Dispatcher:
         return [name for name, tree in inputs if type(tree) is not StaticArgument]
 
     def _static_key(self, leaf: Any) -> Hashable:
-        if leaf is self._anchor:
+        if leaf is self._anchor and leaf is not None:
             return ANCHOR
         if type(leaf) is StaticArgument:
             return StaticArgument, static_key(leaf.value)
@@ -320,6 +339,7 @@ class Dispatcher:
         given = Template(call.treedef, call.leaves, call.mask, self._anchor)
         names = tuple(call.kwargs)
         is_output = self.options.is_output
+        anchor = None if self._anchor is None else weak_reference(self._anchor)
 
         def traced(*arrays: Any) -> Any:
             function = own.fill(arrays[: own.hole_count])
@@ -330,7 +350,7 @@ class Dispatcher:
             else:
                 output = function(*arguments)
             # Without a trace there is no treedef in which leaves could be concealed.
-            return output if _is_jit_disabled() else conceal(output, is_output)
+            return output if _is_jit_disabled() else conceal(output, is_output, anchor)
 
         traced.__name__ = traced.__qualname__ = self.arguments.function_name
         options: dict[str, Any] = {
@@ -362,7 +382,7 @@ class Dispatcher:
         # As in `jax.jit`, static arguments are left out.
         args = tuple(arg for arg in call.args if type(arg) is not StaticArgument)
         found, subtrees, _ = flatten_up_to(
-            tuple(prefix) if type(prefix) is list else prefix,
+            _list_as_tuple(prefix),
             args,
             argument="in_shardings",
             tree_argument="args",
@@ -412,6 +432,11 @@ class Dispatcher:
                     f"{error}\nThe filter selected {place} of `{self.arguments.function_name}` to be traced, which is "
                     f"{describe(leaf)}, not something that JAX can trace. A filter that says no to it leaves it static."
                 ) from error
+
+
+def _list_as_tuple(value: Any) -> Any:
+    as_list: Any = list
+    return tuple(value) if type(value) is as_list else value
 
 
 def _is_jit_disabled() -> bool:

@@ -7,8 +7,8 @@ filters of one of them behind. Here the calls that overlap share one filter, whi
 import contextlib
 import threading
 import warnings
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Generator
+from typing import Any, cast
 
 _lock = threading.Lock()
 _depth = 0
@@ -16,7 +16,7 @@ _filter: Any = None
 
 
 @contextlib.contextmanager
-def silenced_donation_warning() -> Iterator[None]:
+def silenced_donation_warning() -> Generator[None]:
     """Ignore the warning as long as any thread is inside of the context."""
     global _depth, _filter  # noqa: PLW0603 # the filters are a property of the process, and so is this
     with _lock:
@@ -30,4 +30,4 @@ def silenced_donation_warning() -> Iterator[None]:
         with _lock:
             _depth -= 1
             if _depth == 0 and _filter in warnings.filters:  # someone else's `catch_warnings` may have removed it
-                warnings.filters.remove(_filter)  # type: ignore[attr-defined] # a list, although typed as a sequence
+                cast(list[Any], warnings.filters).remove(_filter)  # a list, although typed as a sequence

@@ -66,10 +66,9 @@ class Jitted(Wrapped, _AheadOfTime):
 class BoundJitted(BoundWrapped, _AheadOfTime):
     """A compiled method together with its instance."""
 
-    _method: Jitted
-
     def _stage(self) -> tuple[Dispatcher, tuple[Any, ...]]:
-        return self._method._dispatcher, (self._instance,)
+        dispatcher: Dispatcher = self._method._dispatcher  # what `Jitted` bound
+        return dispatcher, (self._instance,)
 
 
 def _jit_options(options: dict[str, Any]) -> tuple[tuple[str, Any], ...]:

@@ -33,7 +33,7 @@ class ByFunction:
     function: Callable[[Any], bool]
 
     def mask(self, leaves: list[Any], names: Callable[[], Sequence[str]], trees: Sequence[Any]) -> list[bool]:
-        mask = [self.function(leaf) for leaf in leaves]
+        mask: list[Any] = [self.function(leaf) for leaf in leaves]
         for i, answer in enumerate(mask):
             if answer is not True and answer is not False:
                 if not isinstance(answer, np.bool_):
@@ -41,7 +41,7 @@ class ByFunction:
                         f"`filter_fn` must return a bool for each leaf. For {locate_leaves(names(), trees)[i]}, "
                         f"{describe(leaves[i])}, it returned {describe(answer)}."
                     )
-                mask[i] = bool(answer)
+                mask[i] = answer.item()
         return mask
 
 
@@ -54,11 +54,12 @@ class ByTree:
     in_tuple: bool | None = None
 
     def mask(self, leaves: list[Any], names: Callable[[], Sequence[str]], trees: Sequence[Any]) -> list[bool]:
+        selected: Any
         if self.in_tuple is False:
-            selected: Sequence[Any] = (self.tree,)
+            selected = (self.tree,)
         elif self.in_tuple is None and len(trees) == 1:
             fits = tree_structure(self.tree) == tree_structure(trees[0])
-            is_wrapped = not fits and isinstance(self.tree, (tuple, list)) and len(self.tree) == 1
+            is_wrapped = not fits and type(self.tree) in (tuple, list) and len(self.tree) == 1
             selected = self.tree if is_wrapped else (self.tree,)
         else:
             selected = self.tree
@@ -73,7 +74,7 @@ class ByTree:
             if flag_treedef != tree_structure(tree):
                 raise ValueError(_difference(names()[i], flags, tree))
             for path, flag in flag_paths:
-                if not isinstance(flag, (bool, np.bool_)):
+                if type(flag) not in (bool, np.bool_):
                     raise ValueError(
                         f"Every leaf of `filter_tree` must be `True` or `False`. For {locate(names()[i], path)} it is "
                         f"{describe(flag)}."
@@ -93,8 +94,8 @@ def make_selection(
         found = "neither was" if filter_fn is None else "both were"
         raise ValueError(
             f"`{transformation}` needs precisely one of `filter_fn` and `filter_tree`, but {found} given. Pass "
-            "`filter_fn`, a function of one leaf such as `is_array_like`, or `filter_tree`, a tree of booleans with the "
-            "structure of the arguments."
+            "`filter_fn`, a function of one leaf such as `is_array_like`, or `filter_tree`, a tree of booleans with "
+            "the structure of the arguments."
         )
     if filter_fn is None:
         return ByTree(filter_tree, in_tuple)

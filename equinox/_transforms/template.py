@@ -1,11 +1,9 @@
 """What a compiled function remembers of its arguments: the tree, with holes where the dynamic leaves were."""
 
-import types
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
-from .cache import ANCHOR
+from .cache import ANCHOR, weak_reference
 
 
 class StaticArgument:
@@ -20,16 +18,16 @@ class StaticArgument:
 class Template:
     """A tree with holes where its dynamic leaves were."""
 
-    def __init__(self, treedef: Any, leaves: list[Any], mask: list[bool], anchor: types.FunctionType | None) -> None:
+    def __init__(self, treedef: Any, leaves: list[Any], mask: list[bool], anchor: Any) -> None:
         self.treedef = treedef
         self.hole_count = sum(mask)
         # Nothing dynamic is kept, and the anchor is not kept alive: see `cache.py`.
         self._leaves = [
-            None if is_dynamic else ANCHOR if leaf is anchor else leaf
+            None if is_dynamic else ANCHOR if leaf is anchor and anchor is not None else leaf
             for leaf, is_dynamic in zip(leaves, mask, strict=True)
         ]
         self._holes = [i for i, is_dynamic in enumerate(mask) if is_dynamic]
-        self._anchor = None if anchor is None else weakref.ref(anchor)
+        self._anchor = None if anchor is None else weak_reference(anchor)
 
     def fill(self, dynamic: Sequence[Any]) -> Any:
         """Put the tree together around new dynamic leaves."""

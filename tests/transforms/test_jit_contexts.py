@@ -6,15 +6,21 @@ import functools as ft
 import threading
 import typing
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import equinox as eqx
+
+
+def is_array(leaf):
+    return eqx.is_array(leaf)
+
+
 JIT = [
     pytest.param(ft.partial(eqx.jitf, filter_fn=eqx.is_array), id="jitf"),
-    pytest.param(ft.partial(eqx.jitf, filter_fn=lambda leaf: eqx.is_array(leaf)), id="jitf with any function"),
+    pytest.param(ft.partial(eqx.jitf, filter_fn=is_array), id="jitf with any function"),
     pytest.param(eqx.filter_jit, id="filter_jit"),
 ]
 
@@ -155,7 +161,7 @@ def test_compiled_functions_can_be_transformed(jit, wrap):
             expected = jax.vmap(transform(plain), in_axes=(0, None))(rows, y)
             actual = jax.vmap(transform(function), in_axes=(0, None))(rows, y)
             np.testing.assert_allclose(actual, expected, rtol=1e-6)
-        primals, tangents = jax.jvp(lambda x: function(x, y), (x,), (x,))
+        _, tangents = jax.jvp(lambda x: function(x, y), (x,), (x,))
         np.testing.assert_allclose(tangents, jnp.vdot(jax.grad(plain)(x, y), x), rtol=1e-6)
         assert jax.eval_shape(function, x, y).shape == ()
 
@@ -224,7 +230,7 @@ def test_gradients_flow_through_the_arrays_of_the_callable(jit):
     def through(make):
         return jax.grad(lambda factor: make(Scale(factor))(3.0))(2.0)
 
-    assert through(lambda model: jit(model)) == 3
+    assert through(jit) == 3
     assert through(lambda model: jit(model.method)) == 3
     assert through(lambda model: jit(eqx.Partial(model))) == 3
     assert through(lambda model: eqx.Partial(jit(lambda model, x: model(x)), model)) == 3

@@ -5,11 +5,12 @@ import threading
 import typing
 import warnings
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
+import equinox as eqx
 
 UNUSABLE = "donated buffers were not usable"
 
@@ -158,9 +159,7 @@ def test_silencing_is_for_unusable_arrays_only():
 
 
 def test_silencing_leaves_no_trace_when_calls_overlap():
-    # Fails today: `warnings.catch_warnings` around each call is process-wide. Two overlapping calls restore each other's
-    # filters, and "ignore" stays for ever: `donate="warn"` never warns again. (Python 3.14 can be told to keep them
-    # apart.) Wherever the filter is set, it must be held by one thread at a time, or not be set at all.
+    # `warnings.catch_warnings` around each would not do: the second call would restore the filters of the first.
     entered, may_leave = threading.Event(), threading.Event()
 
     @eqx.filter_jit(donate="all")
