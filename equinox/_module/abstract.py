@@ -1,24 +1,26 @@
 """Abstract attributes: a class says that its subclasses must have an attribute, without saying what it is.
 
-`AbstractVar` and `AbstractClassVar` are to attributes what `abc.abstractmethod` is to methods. A class with an attribute
-that is still abstract cannot be instantiated.
+`AbstractVar` and `AbstractClassVar` are to attributes what `abc.abstractmethod` is to methods. A class with an
+attribute that is still abstract cannot be instantiated.
 """
 
 import dataclasses
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_origin
 
 from typing_extensions import Format, get_annotations
 
-
-_T = TypeVar("_T")
+__all__ = ["AbstractClassVar", "AbstractVar"]
 
 if TYPE_CHECKING:
-    AbstractVar: TypeAlias = Annotated[_T, "AbstractVar"]
-    AbstractClassVar: TypeAlias = ClassVar
+    from typing import ClassVar as AbstractClassVar
+    from typing import TypeAlias, TypeVar
+
+    _T = TypeVar("_T")
+    AbstractVar: TypeAlias = Annotated[_T, "abstract"]
 else:
 
     class AbstractVar:
@@ -58,9 +60,9 @@ else:
             return _subscript(cls, item)
 
 
-def _subscript(kind: Any, item: Any) -> Any:
+def _subscript(kind: Any, item: object) -> Any:
     if isinstance(item, tuple):
-        raise TypeError(f"`{kind.__name__}[...]` takes exactly one type, got {len(item)}.")
+        raise TypeError(f"`{kind.__name__}[...]` takes precisely one type, not several as in `{item!r}`.")
     # The kind itself is the mark: `Annotated` flattens when nested, so `Annotated[AbstractVar[T], ...]` has it too.
     return Annotated[item, kind]
 
@@ -69,45 +71,46 @@ def _kind(cls: type, name: str, annotation: Any) -> Any:
     """`AbstractVar`, `AbstractClassVar` or None: what the annotation of one attribute declares."""
     if isinstance(annotation, str):
         annotation = _evaluate(cls, name, annotation)
-    if annotation is AbstractVar or annotation is AbstractClassVar:
+    if _is_kind(annotation):
         raise TypeError(
             f"Attribute `{name}` of `{cls.__qualname__}` is annotated with unsubscripted `{annotation.__name__}`: "
             f"write `{annotation.__name__}[...]` with the attribute's type."
         )
-    if get_origin(annotation) is ClassVar and get_args(annotation):
-        annotation = get_args(annotation)[0]
     if get_origin(annotation) is Annotated:
-        for mark in annotation.__metadata__:
-            if mark is AbstractVar or mark is AbstractClassVar:
-                return mark
+        marks: tuple[Any, ...] = annotation.__metadata__
+        return next(filter(_is_kind, marks), None)
     return None
 
 
+def _is_kind(value: object) -> bool:
+    return value is AbstractVar or value is AbstractClassVar
+
+
 def _evaluate(cls: type, name: str, annotation: str) -> Any:
-    """What a string annotation says, as far as abstract attributes are concerned; None if it has nothing to do with them."""
+    """What a string annotation says about abstract attributes; None if it has nothing to do with them."""
     if re.search(r"\b(AbstractVar|AbstractClassVar)\b", annotation) is None:
         return None
-    namespace = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
-    head = annotation.partition("[")[0].strip()
-    # Only what stands before the bracket matters, so that the type inside may be a forward reference.
-    for text, wrap in ((head, _mark), (annotation, lambda value: value)):
-        try:
-            value = eval(text, dict(namespace), dict(vars(cls)))
-        except Exception:
-            continue
-        if value is AbstractVar or value is AbstractClassVar:
-            return wrap(value) if "[" in annotation else value
-        if text is annotation:
-            return value
-    raise NotImplementedError(
-        f"Attribute `{name}` of `{cls.__qualname__}` has the string annotation {annotation!r}, which cannot be evaluated "
-        f"when the class is made. Import `AbstractVar` and `AbstractClassVar` at module level, or write this annotation "
-        "without quotes (and without `from __future__ import annotations`)."
-    )
+    namespace = dict(vars(sys.modules[cls.__module__])) if cls.__module__ in sys.modules else {}
+    # If what stands before the bracket is one of the two, the type inside may as well be a forward reference.
+    head, bracket, _ = annotation.partition("[")
+    kind = _try_to_evaluate(head, namespace, cls)
+    if _is_kind(kind):
+        return Annotated[Any, kind] if bracket else kind
+    value = _try_to_evaluate(annotation, namespace, cls)
+    if value is None:
+        raise NotImplementedError(
+            f"Attribute `{name}` of `{cls.__qualname__}` has the string annotation {annotation!r}, which cannot be "
+            "evaluated when the class is made. Import `AbstractVar` and `AbstractClassVar` at module level, or write "
+            "this annotation without quotes (and without `from __future__ import annotations`)."
+        )
+    return value
 
 
-def _mark(kind: Any) -> Any:
-    return Annotated[Any, kind]
+def _try_to_evaluate(expression: str, namespace: dict[str, Any], cls: type) -> Any:
+    try:
+        return eval(expression.strip(), namespace, dict(vars(cls)))
+    except (AttributeError, NameError, SyntaxError, TypeError):
+        return None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +143,7 @@ def unmet_abstract_attributes(cls: type) -> AbstractAttributes:
         for name, annotation in get_annotations(base, format=Format.FORWARDREF).items():
             kind = _kind(base, name, annotation)
             if kind is None:
-                # A `ClassVar` without a value says that there will be a class attribute, which is no instance attribute.
+                # A `ClassVar` without a value promises a class attribute, which is no instance attribute.
                 if not (_is_classvar(annotation) and unmet.get(name) is AbstractVar):
                     unmet.pop(name, None)
             elif not (kind is AbstractVar and unmet.get(name) is AbstractClassVar):
@@ -160,14 +163,16 @@ def _is_classvar(annotation: Any) -> bool:
 
 
 @contextmanager
-def hidden_annotations(cls: type, names: set[str]) -> Iterator[None]:
-    """Hide some annotations of `cls` for a while: `dataclasses` must make no field of an abstract attribute, not even a
-    `ClassVar` pseudo-field, which would fix the position of the concrete field that comes later.
+def hidden_annotations(cls: type, names: set[str]) -> Generator[None]:
+    """Hide some annotations of `cls` for a while.
+
+    `dataclasses` must make no field of an abstract attribute, not even a `ClassVar` pseudo-field, which would fix the
+    position of the concrete field that comes later.
     """
     if not names:
         yield
         return
-    annotate = getattr(cls, "__annotate__", None)  # Python 3.14: annotations are computed by this function
+    annotate = getattr(cls, "__annotate__", None)  # as of Python 3.14, the function that computes the annotations
     annotations = get_annotations(cls, format=Format.FORWARDREF)
     cls.__annotations__ = {name: value for name, value in annotations.items() if name not in names}
     try:
@@ -176,4 +181,4 @@ def hidden_annotations(cls: type, names: set[str]) -> Iterator[None]:
         if annotate is None:
             cls.__annotations__ = annotations
         else:
-            cls.__annotate__ = annotate  # type: ignore[attr-defined]
+            cls.__annotate__ = annotate  # type: ignore[attr-defined] # there on Python 3.14

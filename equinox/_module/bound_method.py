@@ -1,61 +1,75 @@
 """`BoundMethod`: a method together with its instance, as a PyTree whose leaves are the instance's."""
 
+import operator
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from . import method
 from .fields import field
-from .method import Method
 from .module import Module
 
 
-class BoundMethod(Module):
-    """What reading a method from an instance of a Module gives. Behaves like Python's own bound methods.
+class _OfFunction(str):
+    """A string attribute of a class, in place of which its instances show that of their function."""
 
-    It is not bound again when it is found in a class body, and it is equal to another one if function and instance are.
-    """
+    __slots__ = ("_name",)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else getattr(instance.__wrapped__, self._name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # `pickle` finds a class by its `__module__`, and accepts nothing but a plain string.
+        return str, (str(self),)
+
+
+class BoundMethod(Module):
+    __doc__ = _OfFunction(
+        """What reading a method from an instance of a Module gives. Behaves like Python's own bound methods.
+
+        It is not bound again when it is found in a class body, and it is equal to another one if function and instance
+        are.
+        """
+    )
+    __module__ = _OfFunction(__name__)
 
     __func__: Callable[..., Any] = field(static=True)
     __self__: Any
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        return self.__func__(self.__self__, *args, **kwargs)
+    if TYPE_CHECKING:
 
-    @property
-    def __wrapped__(self) -> types.MethodType:
-        """The bound method that Python would have made; `inspect.signature` finds the signature through it."""
-        return types.MethodType(self.__func__, self.__self__)
+        def __call__(self, /, *args: Any, **kwargs: Any) -> Any: ...
+
+        @property
+        def __wrapped__(self) -> types.MethodType: ...
+
+    else:
+        # Python calls what it finds here, without a frame in between.
+        __call__ = property(operator.attrgetter("__wrapped__"))
 
     def __getattr__(self, name: str) -> Any:
-        # `__name__`, `__qualname__` and everything else that was set on the function.
-        if name in ("__func__", "__self__"):  # not there yet while being unpickled
-            raise AttributeError(name)
-        return getattr(self.__func__, name)
+        # There are two ways to store function and instance, each of which gives the other: as the fields, which is what
+        # `jax.tree.unflatten` does, and as `__wrapped__`, the method that Python would have made, which is what calling
+        # it needs.
+        attributes = vars(self)
+        if "__wrapped__" not in attributes:
+            if "__self__" not in attributes:
+                raise AttributeError(f"This `BoundMethod` is not initialised, so it has no attribute {name!r}.")
+            wrapped = types.MethodType(attributes["__func__"], attributes["__self__"])
+            object.__setattr__(self, "__wrapped__", wrapped)
+        wrapped = attributes["__wrapped__"]
+        # A Python method shows the attributes of its function.
+        return wrapped if name == "__wrapped__" else getattr(wrapped, name)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _bind, (self.__func__, self.__self__)
+        return BoundMethod, (self.__func__, self.__self__)
 
 
-# Instances are to show the annotations of their function, which `__getattr__` can do if the class has none.
+# So that `__getattr__` is asked for those of the function. (Not there to begin with as of Python 3.14.)
 if "__annotations__" in vars(BoundMethod):
     del BoundMethod.__annotations__
 
-_blank: Any = BoundMethod._plan.layout.blank  # type: ignore[attr-defined] # set when the class is made
-
-
-def _bind(function: Any, instance: Any) -> BoundMethod:
-    """Make a `BoundMethod` the short way: it is made whenever a method is called."""
-    method = _blank()
-    method.__dict__ = {
-        "__func__": function,
-        "__self__": instance,
-        # Classes have these two, so that they would not be looked for in the function.
-        "__module__": function.__module__,
-        "__doc__": function.__doc__,
-    }
-    method.__class__ = BoundMethod
-    return method  # type: ignore[no-any-return] # its class has just been set
-
-
-Method.bind = _bind
-Method.bound_type = BoundMethod
+method.bound_type = BoundMethod

@@ -7,7 +7,6 @@ from typing import Any, TypeVar, overload
 
 from .._errors import first_user_frame
 
-
 _A = TypeVar("_A")
 _T = TypeVar("_T")
 

@@ -1,67 +1,73 @@
 """What a function in the body of a Module class becomes, so that bound methods are PyTrees."""
 
+import functools
 import types
 from collections.abc import Callable
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import jax
-
 
 #: `jax.jit` results bind like functions, so they are methods too.
 _METHOD_TYPES: Final = (types.FunctionType, type(jax.jit(lambda: None)))
 
+#: `BoundMethod`. That is a Module, so it is made with the help of this file and only then assigned to this name.
+bound_type: Any = None
 
-def is_dunder(name: str) -> bool:
-    """Whether Python itself gives the name a meaning, as it does to `__call__`."""
-    return name.startswith("__") and name.endswith("__")
-
-
-def is_method(name: str, value: object) -> bool:
-    """Whether `value`, found under `name` in a class body, is to become a [`Method`][]."""
-    return isinstance(value, _METHOD_TYPES) and not is_dunder(name)
+_new: Final = object.__new__
+_set_attribute: Final = object.__setattr__
 
 
 class Method:
-    """A function in a Module's class body: the function itself when read from the class, bound when read from an instance.
+    """A function in a Module's class body: itself when read from the class, bound when read from an instance.
 
     Python's own bound methods are opaque objects. These are PyTrees whose leaves are those of the instance.
     """
 
-    #: How to bind, and the type of the result, which is a Module and hence is made later than this class.
-    bind: ClassVar[Callable[[Any, Any], Any]]
-    bound_type: ClassVar[type]
+    __wrapped__: Callable[..., Any]
 
-    def __init__(self, function: Callable[..., Any], is_inherited_from_mixin: bool = False) -> None:
-        self.__wrapped__ = function
-        self.__doc__ = function.__doc__
-        self.is_inherited_from_mixin = is_inherited_from_mixin
+    def __init__(self, function: Any, *, is_from_mixin: bool = False) -> None:
+        wrapper: Any = self  # which cannot be called, so that the types of `functools` exclude it
+        functools.update_wrapper(wrapper, function)
+        self.is_from_mixin = is_from_mixin
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if instance is None:
             return self.__wrapped__
-        return Method.bind(self.__wrapped__, instance)
+        # Methods are read whenever they are called, so this goes past `BoundMethod.__init__`.
+        bound = _new(bound_type)
+        _set_attribute(bound, "__wrapped__", types.MethodType(self.__wrapped__, instance))
+        return bound
 
     def __repr__(self) -> str:
         return f"<method {self.__wrapped__!r}>"
 
 
-def adopt_methods(cls: type, field_names: frozenset[str], is_module_class: Callable[[type], bool]) -> None:
-    """Turn the functions in the body of `cls`, and those it inherits from plain mixin classes, into methods."""
-    for name, value in list(vars(cls).items()):
-        if is_method(name, value) and name not in field_names:
-            type.__setattr__(cls, name, Method(value))
-    for mixin in cls.__mro__[1:]:
-        if is_module_class(mixin) or mixin.__module__ in ("builtins", "typing", "collections.abc", "abc"):
-            continue
-        for name, value in vars(mixin).items():
-            if is_method(name, value) and name not in field_names and _definer(cls, name) is mixin:
-                type.__setattr__(cls, name, Method(value, is_inherited_from_mixin=True))
+def is_method(name: str, value: object) -> bool:
+    """Whether `value`, found under `name` in a class body, is to become a [`Method`][].
+
+    Not if Python itself gives the name a meaning, as it does to `__call__`.
+    """
+    return isinstance(value, _METHOD_TYPES) and not (name.startswith("__") and name.endswith("__"))
+
+
+def mixin_methods(cls: type, is_module_class: Callable[[type], bool]) -> dict[str, Method]:
+    """The methods that `cls` inherits from classes that are no Modules, whose functions are not Methods therefore."""
+    return {
+        name: Method(value, is_from_mixin=True)
+        for base in cls.__mro__
+        if not is_module_class(base)
+        for name, value in vars(base).items()
+        if is_method(name, value) and _definer(cls, name) is base
+    }
 
 
 def _definer(cls: type, name: str) -> type | None:
-    """The class in whose body the attribute `name` of `cls` was really written."""
+    """The class in whose body the attribute `name` of `cls` was written.
+
+    A Method that a Module class got from a mixin was not written there: another class may come before the mixin now.
+    """
     for base in cls.__mro__:
         found = vars(base).get(name)
-        if found is not None and not (type(found) is Method and found.is_inherited_from_mixin):
+        if found is not None and not (type(found) is Method and found.is_from_mixin):
             return base
     return None

@@ -3,17 +3,22 @@
 import types
 from collections.abc import Hashable, Iterator
 from dataclasses import FrozenInstanceError, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import jax
 import jax.numpy as jnp
 
+from .._errors import describe
+from .._jax_tree import keystr, tree_leaves_with_path
 from .._tree.equal import tree_equal
 from .._tree.pretty import tree_pformat
+from . import method
+from .construction import Plan, initialising
 from .flatten import WRAPPER_NAMES
-from .metaclass import ModuleMeta, is_initialising
-from .method import Method
-from .suspicious import PLAIN_TYPES, warn_of_transformed_callables
+from .metaclass import ModuleMeta
+from .suspicious import PLAIN_TYPES, items_of, warn_of_transformed_callables
+
+_set_attribute: Final = object.__setattr__
 
 
 class Module(Hashable, metaclass=ModuleMeta):
@@ -67,56 +72,44 @@ class Module(Hashable, metaclass=ModuleMeta):
             **kwargs: Any,
         ) -> None: ...
 
-        # Not at run time. Optax types its PyTrees as a recursive union of arrays, iterables and mappings, and this is the
-        # only way for a Module to be one of them.
+        # Not at run time. Optax types its PyTrees as a recursive union of arrays, iterables and mappings, and this is
+        # the only way for a Module to be one of them.
         def __iter__(self) -> Iterator[Any]: ...
 
     else:
         # Hidden from type checkers, which would take them as permission to assign to any attribute at any time.
 
         def __setattr__(self, name, value):
-            if is_initialising(self) and name in (plan := type(self)._plan).assignable:
+            plan = initialising.get(id(self))
+            if plan is not None and name in plan.assignable:
                 if type(value) not in PLAIN_TYPES:
-                    _reject_itself(self, name, value)
-                    if plan.generated_init is None:
-                        warn_of_transformed_callables((value,))
-                object.__setattr__(self, name, value)
-                if name.startswith("__") and name in WRAPPER_NAMES:
-                    plan.layout.note_irregular(self)
-            elif name == "__orig_class__":  # `M[int](...)` is to be recognisable, and this is how `typing` says it
-                object.__setattr__(self, name, value)
+                    _examine(self, plan, name, value)
+                _set_attribute(self, name, value)
             else:
-                raise FrozenInstanceError(f"cannot assign to field {name!r}" + _advice(self, name))
+                _set_other(self, plan, name, value)
 
         def __delattr__(self, name):
-            raise FrozenInstanceError(f"cannot delete field {name!r}")
+            raise FrozenInstanceError(f"cannot delete field {name!r}" + _advice(self))
 
         def __setstate__(self, state):
             # How `copy` and `pickle` fill an instance that they made without calling `__init__`.
             attributes, slots = state if isinstance(state, tuple) else (state, None)
-            layout = type(self)._plan.layout
-            layout.fill(self, (attributes or {}) | (slots or {}))
-            layout.note_irregular(self)
+            attributes = (attributes or {}) | (slots or {})
+            layout = type(self).__module_plan__.layout
+            layout.fill(self, attributes)
+            if not layout.defaulted <= attributes.keys() or not attributes.keys().isdisjoint(WRAPPER_NAMES):
+                layout.note_irregular()
 
     def __hash__(self) -> int:
         try:
-            return hash(tuple((f.name, getattr(self, f.name)) for f in fields(self)))  # type: ignore[arg-type] # mypy does not see the dataclass
-        except TypeError as error:
-            for f in fields(self):  # type: ignore[arg-type] # as above
-                try:
-                    hash(getattr(self, f.name))
-                except TypeError:
-                    raise TypeError(
-                        f"{error}: `{type(self).__qualname__}` cannot be hashed because its field `{f.name}` cannot. JAX "
-                        "hashes the functions that it is given: where a Module with arrays is one of them, use the filtered "
-                        "transformation instead (`filter_jit` for `jax.jit`), or pass it as an argument."
-                    ) from None
-            raise
+            return hash(tuple((f.name, getattr(self, f.name)) for f in fields(self)))
+        except TypeError:
+            raise TypeError(_why_unhashable(self)) from None
 
-    def __eq__(self, other: object) -> "bool | jax.Array":  # type: ignore[override] # arrays compare as arrays do
+    def __eq__(self, other: object) -> "bool | jax.Array":  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride] # arrays compare as arrays do
         return tree_equal(self, other)
 
-    def __ne__(self, other: object) -> "bool | jax.Array":  # type: ignore[override] # as above
+    def __ne__(self, other: object) -> "bool | jax.Array":  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride] # as above
         equal = self == other
         return not equal if isinstance(equal, bool) else jnp.logical_not(equal)
 
@@ -124,33 +117,71 @@ class Module(Hashable, metaclass=ModuleMeta):
         return tree_pformat(self)
 
     # Printing recognises this function, to tell it from one that a subclass wrote.
-    __repr__.__tree_pformat__ = True  # type: ignore[attr-defined] # functions have attributes
+    __repr__.__tree_pformat__ = True  # type: ignore[attr-defined] # pyright: ignore[reportFunctionMemberAccess] # functions have attributes
 
 
-def _reject_itself(module: Module, name: str, value: Any) -> None:
-    """Raise an error if `value`, about to become the field `name` of `module`, contains `module`."""
-    if (found := _itself_in(module, value)) is not None:
-        raise ValueError(
-            f"Cannot assign methods in __init__: the value of field `{name}` of `{type(module).__qualname__}` is or holds "
-            f"{found}, so that the PyTree would contain itself. Call the method where it is needed instead of storing it."
+def _set_other(module: Module, plan: Plan | None, name: str, value: Any) -> None:
+    """Assign to what is no field, if that is one of the few names for which there is a reason to."""
+    if plan is not None and name in WRAPPER_NAMES:
+        plan.layout.note_irregular()
+    elif name != "__orig_class__":  # how `typing` makes `M[int](...)` recognisable
+        raise FrozenInstanceError(
+            f"cannot assign to field {name!r}"
+            + (_advice(module) if plan is None else f": `{type(module).__qualname__}` has no such field. Declare it")
         )
+    _set_attribute(module, name, value)
 
 
-def _itself_in(module: Module, value: Any) -> str | None:
+def _advice(module: Module) -> str:
+    return (
+        f": instances of `{type(module).__qualname__}` are immutable. Make a changed copy, with `tree_at` for instance."
+    )
+
+
+def _examine(module: Module, plan: Plan, name: str, value: Any) -> None:
+    """Have a closer look at a value that is about to become the field `name` of `module`."""
+    if (found := _find(module, value)) is not None:
+        raise ValueError(
+            f"Cannot assign methods in __init__: field `{name}` of `{type(module).__qualname__}` would hold {found}, "
+            "so that the PyTree would contain itself. Call the method where it is needed instead of storing it."
+        )
+    if not plan.takes_fields:
+        warn_of_transformed_callables((value,))
+
+
+def _find(module: Module, value: object) -> str | None:
+    """Say in what form `value` contains `module`, if it does."""
     if value is module:
         return "the instance itself"
-    if isinstance(value, (types.MethodType, Method.bound_type)):
-        return f"its method `{value.__func__.__name__}`" if value.__self__ is module else None
-    if type(value) in (tuple, list, dict):
-        for item in value.values() if type(value) is dict else value:
-            if (found := _itself_in(module, item)) is not None:
-                return found
-    return None
+    kind: Any = type(value)
+    if kind is types.MethodType or kind is method.bound_type:
+        bound: Any = value
+        return f"its own method `{bound.__name__}`" if bound.__self__ is module else None
+    items = items_of(value)
+    if isinstance(kind, ModuleMeta) and id(value) not in initialising:
+        items, _ = kind.__module_plan__.layout.flatten(value)
+    return next((found for item in items if (found := _find(module, item)) is not None), None)
 
 
-def _advice(module: Module, name: str) -> str:
-    if not is_initialising(module):
-        return f": instances of `{type(module).__qualname__}` are immutable. Make a changed copy, with `tree_at` for instance."
+def _why_unhashable(module: Module) -> str:
+    path, value = _find_unhashable(module)
     return (
-        f": `{type(module).__qualname__}` has no such field. Declare it in the class body, as in `{name}: jax.Array`."
+        f"unhashable type: {type(value).__name__!r}. `{type(module).__qualname__}` has no hash because its `{path}`, "
+        f"{describe(value)}, has none. JAX hashes the functions that it is given: where a Module with arrays is one of "
+        "them, use the filtered transformation instead (`filter_jit` for `jax.jit`), or pass the Module as an argument."
     )
+
+
+def _find_unhashable(module: Module) -> tuple[str, Any]:
+    """Find an unhashable leaf; failing that, an unhashable field."""
+    candidates = [(keystr(path), leaf) for path, leaf in tree_leaves_with_path(module)]
+    candidates += [(f".{f.name}", getattr(module, f.name)) for f in fields(module)]
+    return next((path, value) for path, value in candidates if not _is_hashable(value))
+
+
+def _is_hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True

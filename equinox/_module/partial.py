@@ -5,7 +5,6 @@ from typing import Any, Generic, TypeVar
 
 from .module import Module
 
-
 _R_co = TypeVar("_R_co", covariant=True)
 
 

@@ -6,29 +6,33 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import jax
-import jax.tree_util as jtu
 import numpy as np
+from jax.tree_util import tree_leaves
 
 from .._errors import first_user_frame
 from .._tree.predicates import is_array, is_array_like, is_inexact_array_like
 
-
+_SCALAR_TYPES: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
 #: Values of these types, by far the most common ones, are never worth a closer look.
-PLAIN_TYPES: Final = frozenset(
-    {*jax.Array.__subclasses__(), np.ndarray, type(None), bool, int, float, complex, str, bytes}
-)
-_CONTAINER_TYPES: Final = frozenset({tuple, list, dict})
+PLAIN_TYPES: Final = frozenset({*_SCALAR_TYPES, np.ndarray, *jax.Array.__subclasses__()})
 #: `jax.grad`, `jax.vmap`, … return functions; `jax.jit` and the custom derivatives return objects of their own.
 _TRANSFORMED_TYPES: Final = frozenset({types.FunctionType, type(jax.jit(lambda: None)), jax.custom_jvp, jax.custom_vjp})
 
 
-def warn_of_transformed_callables(values: Iterable[Any]) -> None:
+def items_of(container: Any) -> Iterable[object]:
+    """What is in a tuple, list or dictionary; of anything else, nothing."""
+    if issubclass(type(container), dict):
+        return container.values()  # type: ignore[no-any-return] # a dictionary's
+    return container if issubclass(type(container), (tuple, list)) else ()
+
+
+def warn_of_transformed_callables(values: Iterable[object]) -> None:
     """Warn where one of the values is, say, `jax.jit(model)`: the model inside it is no part of the PyTree.
 
     Looks into tuples, lists and dictionaries; what is inside other Modules was seen when those were made.
     """
     for value in values:
-        kind = type(value)
+        kind: type = type(value)
         if kind in PLAIN_TYPES:
             continue
         if kind in _TRANSFORMED_TYPES:
@@ -41,39 +45,48 @@ def warn_of_transformed_callables(values: Iterable[Any]) -> None:
                     UserWarning,
                     stacklevel=first_user_frame(),
                 )
-        elif kind in _CONTAINER_TYPES:
-            warn_of_transformed_callables(value.values() if kind is dict else value)
+        else:
+            warn_of_transformed_callables(items_of(value))
 
 
 def _wraps_arrays(function: Any) -> bool:
     while (function := getattr(function, "__wrapped__", None)) is not None:
-        if type(function) is types.MethodType:
+        if isinstance(function, types.MethodType):
             function = function.__self__
-        if any(map(is_array_like, jtu.tree_leaves(function))):
+        if any(map(is_array_like, tree_leaves(function))):
             return True
     return False
 
 
 def warn_of_static_array(class_name: str, field_name: str, value: Any) -> None:
     """Warn where a static field holds an array, which can be neither hashed nor compared."""
-    if type(value) not in PLAIN_TYPES or is_array(value):
-        if any(map(is_array, jtu.tree_leaves(value))):
-            warnings.warn(
-                f"A JAX array is being set as static! Field `{field_name}` of `{class_name}` is `field(static=True)` and "
-                "holds an array. Static fields are compared and hashed by JAX, which arrays do not allow. Make the field "
-                "an ordinary one, or store a tuple of numbers.",
-                UserWarning,
-                stacklevel=first_user_frame(),
-            )
+    if type(value) in _SCALAR_TYPES:
+        return
+    try:
+        leaves = tree_leaves(value)
+    except (
+        TypeError,
+        ValueError,
+    ):  # a dictionary whose keys have no order, say, which is no PyTree and need not be one
+        return
+    if any(map(is_array, leaves)):
+        warnings.warn(
+            f"A JAX array is being set as static! Field `{field_name}` of `{class_name}` is `field(static=True)` and "
+            "holds an array. Static fields are compared and hashed by JAX, which arrays do not allow. Make the field "
+            "an ordinary one, or store a tuple of numbers.",
+            UserWarning,
+            stacklevel=first_user_frame(),
+        )
 
 
 def warn_of_uninitialisable_array(class_name: str, field_name: str, value: Any) -> None:
     """Warn where a `field(init=False)` holds something trainable, which the name suggests it does not."""
-    if any(map(is_inexact_array_like, jtu.tree_leaves(value))):
+    if any(map(is_inexact_array_like, tree_leaves(value))):
         warnings.warn(
-            f"Field `{field_name}` of `{class_name}` is `field(init=False)` and holds a floating-point number or array. "
-            "It is part of the PyTree, so it may be trained, although it looks like a constant computed from the other "
-            "fields. Compute such a constant where it is used (and stop its gradient), or give it a class of its own.",
+            f"Field `{field_name}` of `{class_name}` is `field(init=False)` and holds a floating-point number or "
+            "array. It is part of the PyTree, so it may be trained, although it looks like a constant computed from "
+            "the other fields. Compute such a constant where it is used (and stop its gradient), or give it a class of "
+            "its own.",
             UserWarning,
             stacklevel=first_user_frame(),
         )

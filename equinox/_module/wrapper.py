@@ -1,22 +1,19 @@
 """Modules that wrap a function and look like it."""
 
-import copy
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from .flatten import WRAPPER_NAMES
 from .module import Module
 
-
 _M = TypeVar("_M", bound=Module)
 
 
 def module_update_wrapper(wrapper: _M, wrapped: Callable[..., Any] | None = None) -> _M:
-    """Give a Module that wraps a function the function's name, docstring and annotations: `functools.update_wrapper` for
-    Modules.
+    """Give a Module that wraps a function the function's name, docstring and annotations.
 
-    What is copied is `__module__`, `__name__`, `__qualname__`, `__doc__` and `__annotations__`, as far as the function has
-    them. It becomes part of the PyTree's structure.
+    This is `functools.update_wrapper` for Modules. What is copied is `__module__`, `__name__`, `__qualname__`,
+    `__doc__` and `__annotations__`, as far as the function has them. It becomes part of the PyTree's structure.
 
     **Arguments**
 
@@ -52,17 +49,18 @@ def module_update_wrapper(wrapper: _M, wrapped: Callable[..., Any] | None = None
     """
     if not isinstance(getattr(type(wrapper), "__wrapped__", None), property):
         raise ValueError(
-            f"argument `wrapper` is an instance of `{type(wrapper).__qualname__}`, which has no property `__wrapped__`. "
-            "Define one that returns the wrapped function."
+            f"argument `wrapper` is an instance of `{type(wrapper).__qualname__}`, which has no property "
+            "`__wrapped__`. Define one that returns the wrapped function."
         )
-    if wrapped is None:
-        wrapped = wrapper.__wrapped__  # type: ignore[attr-defined] # just checked
-    updated = copy.copy(wrapper)
+    source: object = getattr(wrapper, "__wrapped__") if wrapped is None else wrapped  # noqa: B009
+    layout = type(wrapper).__module_plan__.layout
+    children, aux = layout.flatten(wrapper)
+    updated: _M = layout.unflatten(aux, children)
     for name in WRAPPER_NAMES:
         try:
-            value = getattr(wrapped, name)
+            value = getattr(source, name)
         except (AttributeError, NameError):  # NameError: annotations that cannot be evaluated yet
             continue
         object.__setattr__(updated, name, value)
-    type(updated)._plan.layout.note_irregular(updated)  # type: ignore[attr-defined] # set when the class is made
+        layout.note_irregular()
     return updated

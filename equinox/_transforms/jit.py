@@ -1,46 +1,21 @@
 """`jitf` and `filter_jit`: compile a function, tracing some leaves of its arguments and fixing the others."""
 
-import abc
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
 
-from .._module import Module, field, module_update_wrapper
+from .._module import field, module_update_wrapper
 from .._sentinel import sentinel
 from .._tree.predicates import is_array, is_array_like
+from .aot import AheadOfTime
 from .dispatch import ById, Dispatcher, Donation, JitOptions
 from .selection import ByFunction, make_selection
-from .stages import Lowered, Traced
 from .wrapped import BoundWrapped, Wrapped, as_decorator, check_callable, reject_removed_options
 
 
-class _AheadOfTime(Module):
-    """The methods that compile without calling."""
-
-    @abc.abstractmethod
-    def _stage(self) -> tuple[Dispatcher, tuple[Any, ...]]:
-        """What dispatches calls, and the arguments that come before those of the call."""
-
-    def trace(self, /, *args: Any, **kwargs: Any) -> Traced:
-        """Trace the function for these arguments. A `jax.ShapeDtypeStruct` may stand for any array."""
-        return Traced(*self._stage(), args, kwargs)
-
-    def lower(self, /, *args: Any, **kwargs: Any) -> Lowered:
-        """Trace the function for these arguments and translate it for the compiler: `trace(...).lower()`."""
-        return self.trace(*args, **kwargs).lower()
-
-    def eval_shape(self, /, *args: Any, **kwargs: Any) -> Any:
-        """The output for these arguments, with `jax.ShapeDtypeStruct`s for arrays; nothing is computed."""
-        return self.trace(*args, **kwargs).out_info
-
-    def clear_cache(self) -> None:
-        """Forget what has been compiled for this function."""
-        self._stage()[0].tables.clear()
-
-
-class Jitted(Wrapped, _AheadOfTime):
+class Jitted(Wrapped, AheadOfTime[..., Any]):
     """A function compiled as needed."""
 
     _options: JitOptions = field(static=True)
@@ -63,7 +38,7 @@ class Jitted(Wrapped, _AheadOfTime):
         return BoundJitted
 
 
-class BoundJitted(BoundWrapped, _AheadOfTime):
+class BoundJitted(BoundWrapped, AheadOfTime[..., Any]):
     """A compiled method together with its instance."""
 
     def _stage(self) -> tuple[Dispatcher, tuple[Any, ...]]:

@@ -1,7 +1,7 @@
 """Compiling ahead of time: what `lower`, `trace` and `compile` give, with the arguments of the original function."""
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 import jax
 import jax.stages
@@ -11,8 +11,11 @@ from .dispatch import Dispatcher
 if TYPE_CHECKING:  # importing it takes time
     from jax.extend.core import ClosedJaxpr
 
+_P = ParamSpec("_P")
+_R_co = TypeVar("_R_co", covariant=True)
 
-class Traced:
+
+class Traced(Generic[_P, _R_co]):
     """A function traced for given arguments; those of a method without its instance, which is kept in `bound`."""
 
     def __init__(
@@ -31,11 +34,11 @@ class Traced:
         return self.traced.jaxpr  # type: ignore[no-any-return] # JAX's stages are not typed
 
     @property
-    def out_info(self) -> Any:
+    def out_info(self) -> _R_co:
         """The output, with `jax.ShapeDtypeStruct`s for arrays."""
         return jax.tree.map(_as_struct, self.traced.out_info)
 
-    def lower(self) -> "Lowered":
+    def lower(self) -> "Lowered[_P, _R_co]":
         """Translate the program for the compiler."""
         return Lowered(self._dispatcher, self._bound, self.traced.lower(), self._key)
 
@@ -47,7 +50,7 @@ def _as_struct(leaf: Any) -> Any:
     return leaf
 
 
-class Lowered:
+class Lowered(Generic[_P, _R_co]):
     """A function translated for the compiler, for given arguments."""
 
     def __init__(
@@ -71,7 +74,7 @@ class Lowered:
         """JAX's estimate of what running the program costs."""
         return self.lowered.cost_analysis()
 
-    def compile(self, compiler_options: dict[str, str | bool] | None = None) -> "Compiled":
+    def compile(self, compiler_options: dict[str, str | bool] | None = None) -> "Compiled[_P, _R_co]":
         """Compile.
 
         **Arguments**
@@ -82,7 +85,7 @@ class Lowered:
         return Compiled(self._dispatcher, self._bound, compiled, self._key)
 
 
-class Compiled:
+class Compiled(Generic[_P, _R_co]):
     """A compiled function.
 
     It takes the arguments of the original one, for which the static parts must be those that it was compiled with.
@@ -101,7 +104,7 @@ class Compiled:
         #: JAX's own object.
         self.compiled = compiled
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: _P.args, **kwargs: _P.kwargs) -> _R_co:
         arrays, key = self._dispatcher.split((*self._bound, *args), kwargs)
         if key != self._key:
             raise TypeError(

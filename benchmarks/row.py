@@ -1,0 +1,26 @@
+"""A row of the table, before it is measured."""
+
+import dataclasses
+from collections.abc import Callable
+
+import equinox as eqx
+
+from .timing import Pair
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One kind of work, and how fast it is to be."""
+
+    name: str
+    #: What the floor is, in words.
+    floor: str
+    #: What the ratio should be at most, or the seconds if there is no floor; None for rows that only inform.
+    target: float | None
+    prepare: Callable[[], Pair]
+    #: The names that `equinox` must have.
+    needs: tuple[str, ...] = ()
+
+    def is_possible(self) -> bool:
+        """Whether the installed `equinox` can do this."""
+        return all(hasattr(eqx, name) for name in self.needs)

@@ -1,0 +1,40 @@
+"""The rows of the table, in one small module for each kind of work."""
+
+from typing import Final
+
+from ..row import Row
+from . import (
+    asynchrony,
+    attribute_read,
+    call,
+    combine,
+    compilation,
+    construction,
+    dispatch,
+    dispatch_growth,
+    dispatch_threads,
+    flatten,
+    import_time,
+    partition,
+    training_step,
+    tree_at,
+    unflatten,
+)
+
+ROWS: Final[tuple[Row, ...]] = (
+    *dispatch.ROWS,
+    *dispatch_growth.ROWS,
+    *dispatch_threads.ROWS,
+    *asynchrony.ROWS,
+    *training_step.ROWS,
+    *flatten.ROWS,
+    *unflatten.ROWS,
+    *partition.ROWS,
+    *combine.ROWS,
+    *tree_at.ROWS,
+    *construction.ROWS,
+    *attribute_read.ROWS,
+    *call.ROWS,
+    *compilation.ROWS,
+    *import_time.ROWS,
+)

@@ -1,0 +1,23 @@
+"""What PyTorch computes, as `record_torch.py` wrote it down."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def cases(layer: str) -> dict[str, dict[str, Any]]:
+    """The recorded cases of a layer, and of each its arrays."""
+    found: dict[str, dict[str, Any]] = defaultdict(dict)
+    with np.load(Path(__file__).parent / "data" / f"{layer}.npz") as arrays:
+        for key, array in arrays.items():
+            case, _, name = key.partition("/")
+            found[case][name] = array
+    return dict(found)
+
+
+def tolerance(array: Any) -> dict[str, float]:
+    """How far from PyTorch's results ours may be: rounding only."""
+    limit = 1e-10 if array.dtype == np.float64 else 1e-5
+    return {"rtol": limit, "atol": limit}

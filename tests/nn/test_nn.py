@@ -1,0 +1,353 @@
+"""What holds for every layer."""
+
+import dataclasses
+import inspect
+import os
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+import equinox as eqx
+
+KEYWORD, POSITIONAL = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+REQUIRED = inspect.Parameter.empty
+
+relu, identity = jax.nn.relu, inspect.signature(eqx.nn.MLP).parameters["final_activation"].default
+
+# Of each parameter of a constructor: its name, whether it has a position, and its default.
+CONSTRUCTORS = {
+    "Linear": [
+        ("in_features", POSITIONAL, REQUIRED),
+        ("out_features", POSITIONAL, REQUIRED),
+        ("bias", POSITIONAL, True),
+        ("dtype", POSITIONAL, None),
+        ("key", KEYWORD, REQUIRED),
+        ("use_bias", KEYWORD, None),
+    ],
+    "Identity": [
+        ("args", inspect.Parameter.VAR_POSITIONAL, REQUIRED),
+        ("kwargs", inspect.Parameter.VAR_KEYWORD, REQUIRED),
+    ],
+    "Dropout": [("p", POSITIONAL, 0.5), ("deterministic", POSITIONAL, False), ("inference", KEYWORD, None)],
+    "PReLU": [("init_alpha", POSITIONAL, 0.25)],
+    "Lambda": [("fn", POSITIONAL, REQUIRED)],
+    "Sequential": [("layers", POSITIONAL, REQUIRED)],
+    "MLP": [
+        ("in_size", POSITIONAL, REQUIRED),
+        ("out_size", POSITIONAL, REQUIRED),
+        ("width_size", POSITIONAL, REQUIRED),
+        ("depth", POSITIONAL, REQUIRED),
+        ("activation", POSITIONAL, relu),
+        ("final_activation", POSITIONAL, identity),
+        ("use_bias", POSITIONAL, True),
+        ("use_final_bias", POSITIONAL, True),
+        ("dtype", POSITIONAL, None),
+        ("scan", KEYWORD, False),
+        ("key", KEYWORD, REQUIRED),
+        ("bias", KEYWORD, None),
+    ],
+}
+CONSTRUCTORS["GRUCell"] = CONSTRUCTORS["LSTMCell"] = [
+    ("input_size", POSITIONAL, REQUIRED),
+    ("hidden_size", POSITIONAL, REQUIRED),
+    *CONSTRUCTORS["Linear"][2:],
+]
+
+# Of each parameter of `__call__`, which also has the keyword `key=None`.
+CALLS = {
+    "Linear": [("x", POSITIONAL, REQUIRED)],
+    "Identity": [("x", POSITIONAL, REQUIRED)],
+    "Dropout": [("x", POSITIONAL, REQUIRED), ("deterministic", KEYWORD, None), ("inference", KEYWORD, None)],
+    "PReLU": [("x", POSITIONAL, REQUIRED)],
+    "Lambda": [("x", POSITIONAL, REQUIRED)],
+    "MLP": [("x", POSITIONAL, REQUIRED)],
+    "GRUCell": [("input", POSITIONAL, REQUIRED), ("hidden", POSITIONAL, REQUIRED)],
+    "LSTMCell": [("input", POSITIONAL, REQUIRED), ("hidden", POSITIONAL, REQUIRED)],
+}
+
+# The fields: children of the PyTree, and static ones.
+FIELDS: dict[str, tuple[list[str], list[str]]] = {
+    "Linear": (["weight", "bias"], ["in_features", "out_features", "use_bias"]),
+    "Identity": ([], []),
+    "Dropout": (["p", "inference"], []),
+    "PReLU": (["negative_slope"], []),
+    "Lambda": (["fn"], []),
+    "StatefulLayer": ([], []),
+    "Sequential": (["layers"], []),
+    "MLP": (
+        ["layers", "activation", "final_activation"],
+        ["use_bias", "use_final_bias", "in_size", "out_size", "width_size", "depth", "scan"],
+    ),
+    "GRUCell": (["weight_ih", "weight_hh", "bias", "bias_n"], ["input_size", "hidden_size", "use_bias"]),
+    "LSTMCell": (["weight_ih", "weight_hh", "bias"], ["input_size", "hidden_size", "use_bias"]),
+}
+
+# How to make each layer that has parameters, and the shapes of its input.
+MAKERS = {
+    "Linear": lambda **kwargs: eqx.nn.Linear(3, 4, **kwargs),
+    "Linear without bias": lambda **kwargs: eqx.nn.Linear(3, 4, use_bias=False, **kwargs),
+    "GRUCell": lambda **kwargs: eqx.nn.GRUCell(3, 4, **kwargs),
+    "LSTMCell": lambda **kwargs: eqx.nn.LSTMCell(3, 4, **kwargs),
+    "MLP": lambda **kwargs: eqx.nn.MLP(3, 4, 5, 3, jnp.tanh, **kwargs),
+    "MLP with scan": lambda **kwargs: eqx.nn.MLP(3, 4, 5, 3, jnp.tanh, scan=True, **kwargs),
+    "MLP with PReLU": lambda **kwargs: eqx.nn.MLP(3, 4, 5, 2, eqx.nn.PReLU(), eqx.nn.PReLU(), **kwargs),
+    "MLP for scalars": lambda **kwargs: eqx.nn.MLP("scalar", "scalar", 5, 2, jnp.tanh, **kwargs),
+}
+
+
+def inputs_of(maker, dtype=np.float32, batch=()):
+    random = np.random.default_rng(0)
+
+    def array(*shape):
+        return jnp.asarray(random.normal(size=batch + shape), dtype)
+
+    if maker == "MLP for scalars":
+        return (array(),)
+    if maker == "GRUCell":
+        return array(3), array(4)
+    if maker == "LSTMCell":
+        return array(3), (array(4), array(4))
+    return (array(3),)
+
+
+all_makers = pytest.mark.parametrize("maker", MAKERS)
+key = jax.random.key(0)
+
+
+def assert_close(a, b, **tolerance):
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, **tolerance), a, b)
+
+
+def assert_identical(a, b):
+    assert jax.tree.structure(a) == jax.tree.structure(b)
+    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        assert np.array_equal(x, y)
+
+
+@pytest.mark.parametrize("name", CONSTRUCTORS)
+def test_constructors_have_the_documented_signatures(name):
+    parameters = inspect.signature(getattr(eqx.nn, name)).parameters.values()
+    assert [(p.name, p.kind, p.default) for p in parameters] == CONSTRUCTORS[name]
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_calls_have_the_documented_signatures(name):
+    _, *parameters = inspect.signature(getattr(eqx.nn, name).__call__).parameters.values()
+    found = [(p.name, p.kind, p.default) for p in parameters]
+    assert ("key", KEYWORD, None) in found
+    assert [p for p in found if p[0] != "key"] == CALLS[name]
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_fields_are_declared_in_the_documented_order(name):
+    fields = dataclasses.fields(getattr(eqx.nn, name))
+    children = [f.name for f in fields if not f.metadata.get("static")]
+    static = [f.name for f in fields if f.metadata.get("static")]
+    assert (children, static) == FIELDS[name]
+    assert [f.name for f in fields] == children + static
+
+
+def test_the_tables_above_are_complete():
+    names = {name for name in dir(eqx.nn) if not name.startswith("_")}
+    assert names == set(FIELDS)
+    assert names == {*CONSTRUCTORS, "StatefulLayer"}
+
+
+@all_makers
+def test_the_key_is_required(maker):
+    with pytest.raises(TypeError, match="key"):
+        MAKERS[maker]()
+
+
+@all_makers
+def test_typed_and_raw_keys_give_the_same_parameters(maker):
+    make = MAKERS[maker]
+    assert_identical(make(key=jax.random.key(3)), make(key=jax.random.PRNGKey(3)))
+
+
+@all_makers
+@pytest.mark.parametrize("key", [None, jax.random.key(0), "anything"])
+def test_calls_ignore_the_key(maker, key):
+    layer = MAKERS[maker](key=jax.random.key(1))
+    inputs = inputs_of(maker)
+    assert_identical(layer(*inputs, key=key), layer(*inputs))
+
+
+REAL_DTYPES = ["bfloat16", np.dtype("float16"), jnp.float16, jnp.float32]
+
+
+@pytest.mark.parametrize(
+    ("maker", "dtype"),
+    [
+        *((maker, dtype) for maker in MAKERS for dtype in REAL_DTYPES),
+        *((maker, "complex64") for maker in MAKERS if "PReLU" not in maker),
+    ],
+)
+def test_parameters_results_and_strict_promotion_for_every_dtype(maker, dtype):
+    layer = MAKERS[maker](dtype=dtype, key=key)
+    arrays = [x for x in jax.tree.leaves(layer) if eqx.is_array(x) and not x.weak_type]
+    assert arrays
+    assert {x.dtype for x in arrays} == {jnp.dtype(dtype)}
+    inputs = inputs_of(maker, dtype)
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
+        strict = layer(*inputs)
+    assert {x.dtype for x in jax.tree.leaves(strict)} == {jnp.dtype(dtype)}
+    assert_identical(strict, layer(*inputs))
+
+
+@all_makers
+def test_mixed_dtypes_promote_and_are_an_error_where_promotion_is_strict(maker):
+    layer = MAKERS[maker](dtype="bfloat16", key=key)
+    inputs = inputs_of(maker, np.float32)
+    assert {x.dtype for x in jax.tree.leaves(layer(*inputs))} == {jnp.dtype("float32")}
+    with jax.numpy_dtype_promotion("strict"), pytest.raises(jax.dtypes.TypePromotionError):
+        layer(*inputs)
+
+
+@all_makers
+def test_the_default_dtype_is_that_of_jax_at_construction(maker):
+    def dtypes():
+        return {x.dtype for x in jax.tree.leaves(MAKERS[maker](key=key)) if eqx.is_array(x) and not x.weak_type}
+
+    assert dtypes() == {jnp.dtype("float32")}
+    with jax.enable_x64(True):
+        assert dtypes() == {jnp.dtype("float64")}
+
+
+@all_makers
+@pytest.mark.parametrize("dtype", ["int32", bool, np.uint8])
+def test_a_dtype_that_cannot_hold_parameters_is_an_error(maker, dtype):
+    with pytest.raises(ValueError, match=f"`dtype`.*{np.dtype(dtype)}"):
+        MAKERS[maker](dtype=dtype, key=key)
+
+
+@all_makers
+def test_numpy_arrays_are_accepted(maker):
+    layer = MAKERS[maker](key=key)
+    inputs = inputs_of(maker)
+    out = layer(*jax.tree.map(np.asarray, inputs))
+    assert_identical(out, layer(*inputs))
+    assert all(isinstance(x, jax.Array) for x in jax.tree.leaves(out))
+    numpy_layer = jax.tree.map(lambda x: np.asarray(x) if eqx.is_array(x) else x, layer)
+    numpy_out = numpy_layer(*jax.tree.map(np.asarray, inputs))
+    assert all(isinstance(x, jax.Array) for x in jax.tree.leaves(numpy_out))
+    assert_close(numpy_out, out, rtol=1e-6)
+
+
+@all_makers
+def test_construction_can_be_compiled(maker):
+    layer = MAKERS[maker](key=key)
+    compiled = eqx.filter_jit(lambda key: MAKERS[maker](key=key))(key)
+    assert_identical(eqx.filter(compiled, eqx.is_array), eqx.filter(layer, eqx.is_array))
+
+
+@all_makers
+def test_construction_has_a_shape_without_numbers(maker):
+    def arrays(key):
+        return eqx.filter(MAKERS[maker](key=key), eqx.is_array)
+
+    shapes = jax.eval_shape(arrays, key)
+    assert jax.tree.map(lambda x: (x.shape, x.dtype), shapes) == jax.tree.map(lambda x: (x.shape, x.dtype), arrays(key))
+
+
+@all_makers
+def test_an_ensemble_is_made_by_vmap_over_the_keys(maker):
+    rest = eqx.filter(MAKERS[maker](key=key), eqx.is_array, inverse=True)
+
+    def arrays(key):
+        return eqx.filter(MAKERS[maker](key=key), eqx.is_array)
+
+    keys = jax.random.split(key, 3)
+    inputs = inputs_of(maker)
+    outs = jax.vmap(lambda member: eqx.combine(member, rest)(*inputs))(jax.vmap(arrays)(keys))
+    for i in range(3):
+        assert_close(jax.tree.map(lambda x, i=i: x[i], outs), MAKERS[maker](key=keys[i])(*inputs), rtol=1e-5, atol=1e-6)
+
+
+@all_makers
+def test_calls_can_be_compiled_batched_and_traced_without_numbers(maker):
+    layer = MAKERS[maker](key=key)
+    inputs = inputs_of(maker)
+    out = layer(*inputs)
+    tolerance = {"rtol": 1e-5, "atol": 1e-6}
+
+    def call(*inputs):
+        return layer(*inputs)
+
+    assert_close(eqx.filter_jit(layer)(*inputs), out, **tolerance)
+    assert_close(eqx.jitf(layer, filter_fn=eqx.is_array)(*inputs), out, **tolerance)
+    assert_close(jax.checkpoint(call)(*inputs), out, **tolerance)
+    shapes = eqx.filter_jit(layer).eval_shape(*inputs)
+    assert jax.tree.map(lambda x: (x.shape, x.dtype), shapes) == jax.tree.map(lambda x: (x.shape, x.dtype), out)
+
+    batched = inputs_of(maker, batch=(6,))
+    outs = jax.vmap(layer)(*batched)
+    for i in range(6):
+        one = layer(*jax.tree.map(lambda x, i=i: x[i], batched))
+        assert_close(jax.tree.map(lambda x, i=i: x[i], outs), one, **tolerance)
+
+
+@all_makers
+def test_everything_traceable_can_be_traced(maker):
+    # This is the filter that also traces Python numbers.
+    layer = MAKERS[maker](key=key)
+    inputs = inputs_of(maker)
+    compiled = eqx.jitf(lambda layer, inputs: layer(*inputs), filter_fn=eqx.is_array_like)
+    assert_close(compiled(layer, inputs), layer(*inputs), rtol=1e-5, atol=1e-6)
+
+
+@all_makers
+def test_derivatives_agree_with_finite_differences(maker):
+    with jax.enable_x64(True):
+        layer = MAKERS[maker](key=key)
+        arrays, rest = eqx.partition(layer, eqx.is_array)
+
+        def call(arrays, inputs):
+            return eqx.combine(arrays, rest)(*inputs)
+
+        check_grads(call, (arrays, inputs_of(maker, np.float64)), order=1, modes=["fwd", "rev"])
+
+
+@all_makers
+def test_a_wrong_shape_is_an_error_that_says_what_was_expected(maker):
+    layer = MAKERS[maker](key=key)
+    inputs = inputs_of(maker)
+    name = next(iter(inspect.signature(type(layer).__call__.__get__(layer)).parameters))
+    shape = inputs[0].shape
+    for wrong in [(10, *shape), (*shape, 1), (7,)]:
+        with pytest.raises(ValueError, match=f"`{name}`.*`{type(layer).__name__}`") as info:
+            layer(jnp.ones(wrong), *inputs[1:])
+        assert str(shape) in str(info.value)
+        assert str(wrong) in str(info.value)
+        assert ("jax.vmap" in str(info.value)) == (len(wrong) > len(shape))
+
+
+SCOPED = {
+    **{maker: (make(key=key), inputs_of(maker)) for maker, make in MAKERS.items()},
+    "Dropout": (lambda x: eqx.nn.Dropout()(x, key=key), (1.0,)),
+    "PReLU": (eqx.nn.PReLU(), (1.0,)),
+    "Lambda": (eqx.nn.Lambda(jnp.tanh), (1.0,)),
+    "Sequential": (eqx.nn.Sequential([eqx.nn.Lambda(jnp.tanh)]), (1.0,)),
+}
+
+
+@pytest.mark.parametrize("name", SCOPED)
+def test_the_operations_of_a_layer_are_named_in_the_compiled_program(name):
+    layer, inputs = SCOPED[name]
+
+    def call(*inputs):
+        return layer(*inputs)
+
+    text = jax.jit(call).lower(*inputs).as_text(debug_info=True)
+    assert f"eqx.nn.{name.split()[0]}" in text
+
+
+def test_importing_the_library_uses_no_device():
+    # An import that started a backend would fail to find this one.
+    environment = {**os.environ, "JAX_PLATFORMS": "nowhere"}
+    subprocess.run([sys.executable, "-c", "import equinox.nn"], env=environment, check=True)
