@@ -14,6 +14,7 @@ from ._module import module_update_wrapper as module_update_wrapper
 from ._module import static_field as static_field
 
 # Filtered transformations
+from ._transforms.aot import aot as aot
 from ._transforms.cache import clear_caches as clear_caches
 from ._transforms.grad import filter_grad as filter_grad
 from ._transforms.grad import filter_value_and_grad as filter_value_and_grad

@@ -55,6 +55,8 @@ class BoundMethod(Module):
         # `jax.tree.unflatten` does, and as `__wrapped__`, the method that Python would have made, which is what calling
         # it needs.
         attributes = vars(self)
+        if name == "__signature__":  # one that was set on the function includes the instance
+            raise AttributeError(name)
         if "__wrapped__" not in attributes:
             if "__self__" not in attributes:
                 raise AttributeError(f"This `BoundMethod` is not initialised, so it has no attribute {name!r}.")

@@ -19,7 +19,7 @@ from .flatten import Layout
 from .method import Method, is_method, mixin_methods
 
 
-@dataclass_transform(field_specifiers=(dataclasses.field, field))
+@dataclass_transform(eq_default=False, field_specifiers=(dataclasses.field, field))
 class ModuleMeta(abc.ABCMeta):
     """The type of Module classes."""
 

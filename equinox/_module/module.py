@@ -1,7 +1,7 @@
 """`Module`: a frozen dataclass that is a PyTree, with methods."""
 
 import types
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import FrozenInstanceError, fields
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 
 from .._errors import describe
-from .._jax_tree import keystr, tree_leaves_with_path
 from .._tree.equal import tree_equal
 from .._tree.pretty import tree_pformat
 from . import method
@@ -125,10 +124,8 @@ def _set_other(module: Module, plan: Plan | None, name: str, value: Any) -> None
     if plan is not None and name in WRAPPER_NAMES:
         plan.layout.note_irregular()
     elif name != "__orig_class__":  # how `typing` makes `M[int](...)` recognisable
-        raise FrozenInstanceError(
-            f"cannot assign to field {name!r}"
-            + (_advice(module) if plan is None else f": `{type(module).__qualname__}` has no such field. Declare it")
-        )
+        advice = f": `{type(module).__qualname__}` has no such field. Declare it in the class body, with its type."
+        raise FrozenInstanceError(f"cannot assign to field {name!r}" + (_advice(module) if plan is None else advice))
     _set_attribute(module, name, value)
 
 
@@ -156,7 +153,8 @@ def _find(module: Module, value: object) -> str | None:
     kind: Any = type(value)
     if kind is types.MethodType or kind is method.bound_type:
         bound: Any = value
-        return f"its own method `{bound.__name__}`" if bound.__self__ is module else None
+        if bound.__self__ is module:
+            return f"its own method `{bound.__name__}`"
     items = items_of(value)
     if isinstance(kind, ModuleMeta) and id(value) not in initialising:
         items, _ = kind.__module_plan__.layout.flatten(value)
@@ -172,11 +170,17 @@ def _why_unhashable(module: Module) -> str:
     )
 
 
-def _find_unhashable(module: Module) -> tuple[str, Any]:
-    """Find an unhashable leaf; failing that, an unhashable field."""
-    candidates = [(keystr(path), leaf) for path, leaf in tree_leaves_with_path(module)]
-    candidates += [(f".{f.name}", getattr(module, f.name)) for f in fields(module)]
-    return next((path, value) for path, value in candidates if not _is_hashable(value))
+def _find_unhashable(value: Any, path: str = "") -> tuple[str, Any]:
+    """Find out which part of an unhashable value is to blame."""
+    parts: Iterable[tuple[str, Any]] = ()
+    if value.__class__.__hash__ is Module.__hash__:
+        parts = ((f".{f.name}", getattr(value, f.name)) for f in fields(value))
+    elif value.__class__ is tuple:
+        parts = ((f"[{index}]", part) for index, part in enumerate(value))
+    for name, part in parts:
+        if not _is_hashable(part):
+            return _find_unhashable(part, path + name)
+    return path, value
 
 
 def _is_hashable(value: Any) -> bool:

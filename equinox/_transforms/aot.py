@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from .._errors import describe
 from .._module import Module
@@ -75,7 +75,7 @@ def aot(fun: Callable[_P, _R]) -> AheadOfTime[_P, _R]:
     """
     if not isinstance(fun, AheadOfTime):
         raise TypeError(
-            f"argument `fun` of `aot`: found {describe(fun)}, which is not a function compiled by `jitf` or `filter_jit`. "
+            f"argument `fun` of `aot`: found {describe(fun)}, which was not compiled by `jitf` or `filter_jit`. "
             "Compile it first, as in `aot(filter_jit(fun))`."
         )
-    return fun
+    return cast("AheadOfTime[_P, _R]", fun)

@@ -12,7 +12,7 @@ from .._jax_tree import tree_flatten
 from .._module import field
 from .._tree.predicates import is_array, is_array_like
 from .arguments import Arguments, locate_leaves, name_of
-from .conceal import conceal
+from .conceal import conceal, reveal
 from .selection import Selection
 from .wrapped import Wrapped
 
@@ -79,6 +79,8 @@ class Differentiated(Wrapped):
         fresh = iter(gradient)
         gradients = treedef.unflatten([next(fresh) if is_selected else None for is_selected in mask])
         gradient = gradients[0] if isinstance(options.argnums, int) else tuple(gradients)
+        if options.has_aux:
+            output = output[0], reveal(output[1])
         if options.returns_value:
             return output, gradient
         return (gradient, output[1]) if options.has_aux else gradient

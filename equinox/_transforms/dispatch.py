@@ -8,24 +8,22 @@ dictionary, keyed by the treedef and the static leaves; call it. Nothing is copi
 """
 
 import dataclasses
-import operator
 import weakref
 from collections.abc import Callable, Hashable, Sequence
-from functools import partial
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import jax
-import numpy as np
 
 from .._errors import describe
 from .._jax_tree import PyTreeDef, keystr, tree_flatten, tree_flatten_with_path, tree_structure
-from .._tree.predicates import JAX_ARRAY_TYPES, is_array, is_array_like, is_none
+from .._tree.predicates import JAX_ARRAY_TYPES, is_array, is_array_like, is_inexact_array, is_none
 from .._tree.prefix import flatten_up_to
 from .arguments import Arguments, name_of
 from .cache import ANCHOR, Bounded, find_anchor, shared, weak_reference
-from .conceal import conceal, static_key
+from .conceal import Concealed, conceal, static_key
 from .donation_warning import silenced_donation_warning
-from .selection import Selection
+from .options import ById, Donation, JitOptions
+from .recent import SELECTED_KINDS, Recent
 from .template import StaticArgument, Template
 
 _T = TypeVar("_T")
@@ -34,53 +32,22 @@ _T = TypeVar("_T")
 _tree_flatten: Final = tree_flatten
 _Struct: Final = jax.ShapeDtypeStruct
 
-_ARRAY_KINDS: Final = JAX_ARRAY_TYPES | {np.ndarray}
-_ARRAY_LIKE_KINDS: Final = _ARRAY_KINDS | {bool, int, float, complex}
-
 
 #: What JAX raises for an argument that it cannot turn into an array.
 _CONVERSION_ERRORS: Final = (TypeError, ValueError, OverflowError)
 
+#: How many calls of one function are recognised at a glance.
+_MAX_RECENT: Final = 4
+
 _ADVICE: Final = "Give its type `__hash__` and `__eq__`, or pass what it holds as arrays."
+
+
+class _NotSelectedError(TypeError):
+    """A call was taken for one in which other leaves are dynamic."""
 
 
 class UnhashableLeafError(TypeError, ValueError):
     """A leaf that is to be part of a compiled program cannot be hashed."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Donation:
-    """Whose arrays may be overwritten with the results."""
-
-    #: Positions and names of arguments; None for everything, the callable's own arrays included.
-    arguments: tuple[int | str, ...] | None
-    except_first: bool = False
-    #: Whether to say nothing about arrays that no result could be put into.
-    is_silent: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class ById:
-    """Stands for an option that cannot be hashed: equal to the same object only."""
-
-    value: Any = dataclasses.field(compare=False)
-    identity: int
-
-
-@dataclasses.dataclass(frozen=True)
-class JitOptions:
-    """How the arguments and results of a compiled function are treated. Equal options share their compiled programs."""
-
-    #: Which leaves are traced: a predicate that is known to say yes to every JAX array, or any other selection.
-    predicate: Callable[[Any], bool] | None
-    selection: Selection | None
-    #: Which leaves of the output JAX returns; the others come back as the objects they are.
-    is_output: Callable[[Any], bool]
-    static_argnums: tuple[int, ...] = ()
-    static_argnames: tuple[str, ...] = ()
-    donation: Donation | None = None
-    #: Options for `jax.jit`, with `ById` around those that cannot be hashed.
-    jit: tuple[tuple[str, Hashable], ...] = ()
 
 
 class _Tables:
@@ -109,10 +76,7 @@ class Configuration:
 
 
 class _StaticKey(NamedTuple):
-    """What two calls have in common if the same compiled program is right for both.
-
-    Where all leaves are dynamic and all arguments are passed by position, that is the treedef alone.
-    """
+    """What two calls have in common if the same compiled program is right for both."""
 
     treedef: Hashable
     names: tuple[str, ...]
@@ -140,69 +104,43 @@ class _Call:
         return [item for item, is_dynamic in zip(of_leaves, self.mask, strict=True) if is_dynamic]
 
 
-@dataclasses.dataclass(frozen=True)
-class _Recent:
-    """What a call looks like that is treated like the one before: found without building a key.
-
-    The types of all its leaves are the same, and its static leaves are the same objects.
-    """
-
-    call: Callable[..., Any]
-    names: tuple[str, ...]
-    treedef: PyTreeDef
-    kinds: list[type]
-    static: tuple[tuple[int, Any], ...]
-    #: Picks out the dynamic leaves, if there are others.
-    pick: Callable[[list[Any]], Any]
-
-    @classmethod
-    def make(cls, compiled: Callable[..., Any], call: _Call, dynamic_kinds: frozenset[type]) -> "_Recent | None":
-        """Remember a call, if the types of its dynamic leaves are such that they are always dynamic."""
-        dynamic = [i for i, is_dynamic in enumerate(call.mask) if is_dynamic]
-        if not dynamic_kinds.issuperset(map(type, call.dynamic)):
-            return None
-        static = tuple((i, leaf) for i, leaf in enumerate(call.leaves) if not call.mask[i])
-        # With one position or none, `itemgetter` returns no tuple.
-        pick = operator.itemgetter(*dynamic) if len(dynamic) > 1 else partial(_pick, dynamic)
-        return cls(compiled, tuple(call.kwargs), call.treedef, list(map(type, call.leaves)), static, pick)
-
-
-def _pick(positions: list[int], leaves: list[Any]) -> list[Any]:
-    return [leaves[position] for position in positions]
-
-
 class Dispatcher:
     """Calls one function through its compiled configurations."""
 
-    def __init__(self, function: Callable[..., Any], options: JitOptions) -> None:
+    def __init__(self, function: Callable[..., Any], options: JitOptions, are_own_structs_arrays: bool = False) -> None:
+        def is_own(leaf: Any) -> bool:
+            return is_array(leaf) or (are_own_structs_arrays and isinstance(leaf, jax.ShapeDtypeStruct))
+
         self.function = function
         self.options = options
         self._has_static_arguments = bool(options.static_argnums or options.static_argnames)
         leaves, treedef = _tree_flatten(function)
-        self._anchor = find_anchor(leaf for leaf in leaves if not is_array(leaf))
+        self._anchor = find_anchor(leaf for leaf in leaves if not is_own(leaf))
         #: The callable's own arrays are inputs of the compiled program.
-        self._own = [leaf for leaf in leaves if is_array(leaf)]
-        self._template = Template(treedef, leaves, [is_array(leaf) for leaf in leaves], self._anchor)
+        self._own = [leaf for leaf in leaves if is_own(leaf)]
+        self._template = Template(treedef, leaves, [is_own(leaf) for leaf in leaves], self._anchor)
         for path, leaf in tree_flatten_with_path(function)[0]:
-            if not is_array(leaf) and not _is_hashable(leaf):
+            if not is_own(leaf) and not _is_hashable(leaf):
                 raise UnhashableLeafError(
                     f"Non-hashable static arguments are used in a compiled function: the leaf `{keystr(path)}` of the "
                     f"callable `{name_of(function)}` is static and cannot be hashed. It is {describe(leaf)}. {_ADVICE}"
                 )
-        key = (treedef, *(None if is_array(leaf) else self._static_key(leaf) for leaf in leaves), options)
+        key = (treedef, *(None if is_own(leaf) else self._static_key(leaf) for leaf in leaves), options)
         self.tables = shared(self._anchor, key, _Tables)
         self._arguments: Arguments | None = None
-        #: Leaves of these types are dynamic whatever their values are.
-        self._recent_kinds = None
+        #: Leaves of these types are dynamic, or the call is an error.
+        self._selected_kinds: frozenset[type] = frozenset()
         if options.predicate is not None and not self._has_static_arguments:
-            self._recent_kinds = _ARRAY_KINDS if options.predicate is is_array else _ARRAY_LIKE_KINDS
-        self._recent: _Recent | None = None
-
+            self._selected_kinds = SELECTED_KINDS[options.predicate]
+        #: The last calls; and the last one alone as long as all had the same structure.
+        self._recent: tuple[Recent, ...] = ()
+        self._only: Recent | None = None
         self.tables.dispatchers.add(self)
 
     def forget_recent(self) -> None:
         """Look up the next call anew."""
-        self._recent = None
+        self._recent = ()
+        self._only = None
 
     @property
     def arguments(self) -> Arguments:
@@ -212,61 +150,94 @@ class Dispatcher:
         return self._arguments
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        recent = self._recent
-        if recent is None:
+        if self._has_static_arguments:
             return self._look_up(args, kwargs)
         if kwargs:
             args, kwargs = self._canonical(args, kwargs)
-        if kwargs or recent.names:
-            if tuple(kwargs) != recent.names:
-                return self._look_up(args, kwargs)
-            leaves, treedef = _tree_flatten((args, tuple(kwargs.values())))
-        else:
-            leaves, treedef = _tree_flatten(args)
-        if list(map(type, leaves)) != recent.kinds or treedef != recent.treedef:
+        names = tuple(kwargs) if kwargs else ()
+        tree = (args, tuple(kwargs.values())) if kwargs else args
+        found = None
+        leaves: list[Any] = []
+        only = self._only
+        if only is not None and names == only.names and len(args) == only.count:
+            # Flattening and comparing with a structure in one go takes two thirds of the time that the two take. But if
+            # they differ, it takes milliseconds, to write an error message. That must not happen twice.
+            try:
+                leaves = only.treedef.flatten_up_to(tree)
+            except Exception:  # noqa: BLE001 # in that message are the representations of arbitrary objects
+                self._only = None
+            else:
+                if only.has(leaves):
+                    found = only
+        elif self._recent:
+            leaves, treedef = _tree_flatten(tree)
+            for recent in self._recent:
+                if recent.has(leaves) and names == recent.names and treedef == recent.treedef:
+                    found = recent
+                    break
+        if found is None:
             return self._look_up(args, kwargs)
-        if recent.static:
-            for position, leaf in recent.static:
-                if leaves[position] is not leaf:
-                    return self._look_up(args, kwargs)
-            leaves = recent.pick(leaves)
+        if found.static:
+            leaves = found.pick(leaves)
         try:
-            return recent.call(*self._own, *leaves)
+            output = found.call(*self._own, *leaves)
+        except _NotSelectedError:
+            return self._look_up(args, kwargs)
         except _CONVERSION_ERRORS as error:
             self._locate_unrepresentable(error, self._analyse(args, kwargs))
             raise
+        return output.reveal() if type(output) is Concealed else output
 
     def _look_up(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Make a call that is not just like the one before."""
+        """Make a call that is not just like one of the last."""
         call = self._analyse(args, kwargs)
         configuration = self._configuration(call)
-        if self._recent_kinds is not None:
-            self._recent = _Recent.make(configuration.call, call, self._recent_kinds)
+        if self._selected_kinds.issuperset(map(type, call.dynamic)):
+            self._remember(configuration.call, call)
         try:
-            return configuration.call(*self._own, *call.dynamic)
+            output = configuration.call(*self._own, *call.dynamic)
         except _CONVERSION_ERRORS as error:
             self._locate_unrepresentable(error, call)
             raise
+        return output.reveal() if type(output) is Concealed else output
+
+    def _remember(self, compiled: Callable[..., Any], call: _Call) -> None:
+        recent = Recent.make(compiled, tuple(call.kwargs), len(call.args), call.treedef, call.leaves, call.mask)
+        if all(call.treedef == other.treedef and recent.names == other.names for other in self._recent):
+            self._only = recent
+        else:
+            self._only = None
+        self._recent = (recent, *self._recent[: _MAX_RECENT - 1])
 
     def split(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Hashable]:
         """All dynamic leaves of a call, the callable's own first, and a key of everything static."""
         call = self._analyse(args, kwargs)
         return [*self._own, *call.dynamic], call.key
 
-    def ahead_of_time(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[Any], Hashable]:
-        """The compiled function for a call, its arguments, and a key of everything static.
+    def trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Hashable]:
+        """The compiled function as traced for a call by `jax.jit(...).trace`, and a key of everything static.
 
-        `jax.ShapeDtypeStruct`s may stand for arrays.
+        `jax.ShapeDtypeStruct`s may stand for arrays, those of the callable itself included.
         """
+        if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in tree_flatten(self.function)[0]):
+            return Dispatcher(self.function, self.options, are_own_structs_arrays=True)._trace(args, kwargs)
+        return self._trace(args, kwargs)
+
+    def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Hashable]:
         call = self._analyse(args, kwargs, are_structs_arrays=True)
-        return self._configuration(call).jitted, [*self._own, *call.dynamic], call.key
+        try:
+            with jax.disable_jit(False):
+                return self._configuration(call).jitted.trace(*self._own, *call.dynamic), call.key
+        except _CONVERSION_ERRORS as error:
+            self._locate_unrepresentable(error, call)
+            raise
 
     def difference(self, key: Hashable, other_key: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         """Describe how the static part of this call, whose key is `other_key`, differs from that with another key."""
-        first, second = (k if isinstance(k, _StaticKey) else _StaticKey(k, (), ()) for k in (key, other_key))
+        first, second = cast(_StaticKey, key), cast(_StaticKey, other_key)
         if first.treedef != second.treedef:
             return f"the structure was {first.treedef}, and is {second.treedef}"
-        places = self.arguments.locate_leaves(args, kwargs)
+        places = self.arguments.locate_leaves(*self._canonical(args, kwargs))
         was, now = dict(first.leaves), dict(second.leaves)
         for i in sorted({*was, *now}):
             if was.get(i) != now.get(i):
@@ -280,10 +251,9 @@ class Dispatcher:
         if are_structs_arrays:
             mask = [dynamic or isinstance(leaf, _Struct) for dynamic, leaf in zip(mask, leaves, strict=True)]
         dynamic = [leaf for leaf, is_dynamic in zip(leaves, mask, strict=True) if is_dynamic]
-        key: Hashable = treedef
-        if len(dynamic) != len(leaves) or kwargs:
-            static = [(i, self._static_key(leaf)) for i, leaf in enumerate(leaves) if not mask[i]]
-            key = _StaticKey(treedef, tuple(kwargs), tuple(static))
+        # Never the treedef alone: to `!=`, a treedef differs from nothing that is not a treedef.
+        static = tuple((i, self._static_key(leaf)) for i, leaf in enumerate(leaves) if not mask[i])
+        key = _StaticKey(treedef, tuple(kwargs), static)
         return _Call(args, kwargs, leaves, treedef, mask, dynamic, key)
 
     def _configuration(self, call: _Call) -> Configuration:
@@ -339,9 +309,14 @@ class Dispatcher:
         given = Template(call.treedef, call.leaves, call.mask, self._anchor)
         names = tuple(call.kwargs)
         is_output = self.options.is_output
+        # Calls are recognised by the types of their leaves, which here do not decide; but another dtype is a new trace.
+        is_selective = self.options.predicate is is_inexact_array
         anchor = None if self._anchor is None else weak_reference(self._anchor)
+        keeps_structure = any(name == "out_shardings" for name, _ in self.options.jit)
 
         def traced(*arrays: Any) -> Any:
+            if is_selective and not all(map(is_inexact_array, arrays[own.hole_count :])):
+                raise _NotSelectedError
             function = own.fill(arrays[: own.hole_count])
             arguments = given.fill(arrays[own.hole_count :])
             if names:
@@ -350,7 +325,7 @@ class Dispatcher:
             else:
                 output = function(*arguments)
             # Without a trace there is no treedef in which leaves could be concealed.
-            return output if _is_jit_disabled() else conceal(output, is_output, anchor)
+            return output if _is_jit_disabled() else conceal(output, is_output, anchor, in_place=keeps_structure)
 
         traced.__name__ = traced.__qualname__ = self.arguments.function_name
         options: dict[str, Any] = {
@@ -477,4 +452,13 @@ def _show_key(key: Any) -> str:
     """Show a static leaf, or that there is none, by its key."""
     if key is None:
         return "an array"
-    return "the function itself" if key is ANCHOR else describe(key[-1])
+    return "the function itself" if key is ANCHOR else describe(_value(key))
+
+
+def _value(key: Any) -> Any:
+    """The leaf with this key, or one that looks like it."""
+    if key[0] is StaticArgument:
+        return _value(key[1])
+    if key[0] in (float, complex):
+        return key[0].fromhex(key[1]) if key[0] is float else complex(*map(float.fromhex, key[1:]))
+    return tuple(map(_value, key[1:])) if key[0] is tuple else key[-1]

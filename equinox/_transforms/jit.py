@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import jax
 
@@ -10,9 +10,14 @@ from .._module import field, module_update_wrapper
 from .._sentinel import sentinel
 from .._tree.predicates import is_array, is_array_like
 from .aot import AheadOfTime
-from .dispatch import ById, Dispatcher, Donation, JitOptions
+from .dispatch import Dispatcher
+from .options import ById, Donation, JitOptions
+from .recent import SELECTED_KINDS
 from .selection import ByFunction, make_selection
 from .wrapped import BoundWrapped, Wrapped, as_decorator, check_callable, reject_removed_options
+
+#: What the stub of this module asks, to show mypy other signatures than everyone else. Here nothing depends on it.
+MYPY: Final = False
 
 
 class Jitted(Wrapped, AheadOfTime[..., Any]):
@@ -30,6 +35,9 @@ class Jitted(Wrapped, AheadOfTime[..., Any]):
         dispatcher = Dispatcher(self._function, self._options)
         object.__setattr__(self, name, dispatcher)
         return dispatcher
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_dispatcher"}
 
     def _stage(self) -> tuple[Dispatcher, tuple[Any, ...]]:
         return self._dispatcher, ()
@@ -139,8 +147,7 @@ def jitf(
     # The same, and for arguments that the function does not have. Shardings may have places for static leaves.
     jax.jit(fun, **options, **{name: value for name, value in jit_kwargs.items() if not name.endswith("_shardings")})
     donated = (*_as_tuple(donate_argnums), *_as_tuple(donate_argnames))
-    # These two say yes to every JAX array, which makes it unnecessary to ask.
-    is_known = isinstance(selection, ByFunction) and selection.function in (is_array, is_array_like)
+    is_known = isinstance(selection, ByFunction) and selection.function in SELECTED_KINDS
     return _wrap(
         "jitf",
         fun,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 import jax
 import jax.stages
 
+from .conceal import reveal
 from .dispatch import Dispatcher
 
 if TYPE_CHECKING:  # importing it takes time
@@ -23,10 +24,9 @@ class Traced(Generic[_P, _R_co]):
     ) -> None:
         self._dispatcher = dispatcher
         self._bound = bound
-        jitted, arrays, self._key = dispatcher.ahead_of_time((*bound, *args), kwargs)
-        with jax.disable_jit(False):
-            #: JAX's own object.
-            self.traced = jitted.trace(*arrays)
+        traced, self._key = dispatcher.trace((*bound, *args), kwargs)
+        #: JAX's own object.
+        self.traced = traced
 
     @property
     def jaxpr(self) -> "ClosedJaxpr":
@@ -36,7 +36,8 @@ class Traced(Generic[_P, _R_co]):
     @property
     def out_info(self) -> _R_co:
         """The output, with `jax.ShapeDtypeStruct`s for arrays."""
-        return jax.tree.map(_as_struct, self.traced.out_info)
+        structs: _R_co = reveal(jax.tree.map(_as_struct, self.traced.out_info))
+        return structs
 
     def lower(self) -> "Lowered[_P, _R_co]":
         """Translate the program for the compiler."""
@@ -112,7 +113,8 @@ class Compiled(Generic[_P, _R_co]):
                 f"{self._dispatcher.difference(self._key, key, (*self._bound, *args), kwargs)}. Lower and compile it "
                 "again for these arguments, or call the function itself, which compiles as needed."
             )
-        return self.compiled(*arrays)
+        output: _R_co = reveal(self.compiled(*arrays))
+        return output
 
     def as_text(self) -> str:
         """The compiled program as text."""

@@ -1,19 +1,15 @@
 """Call a function without computing anything: JAX traces it for arrays of which only shape and dtype are known."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import jax
 
-from .._jax_tree import tree_flatten
-from .._transforms.conceal import conceal
-from .._transforms.template import Template
+from .._tree.partition import combine, partition
 from .._tree.predicates import is_array, is_array_like
 from ._locate import failure_of
 from ._notation import UsageError
-from ._result import Failure, Phase
-
-PyTree: TypeAlias = Any
+from ._result import Failure, Phase, PyTree
 
 
 class FailedError(Exception):
@@ -47,12 +43,11 @@ def call_abstractly(
 
     - `FailedError`: the function raised an error.
     """
-    leaves, treedef = tree_flatten(trees)
-    mask = [_is_traced(leaf) or isinstance(leaf, jax.ShapeDtypeStruct) for leaf in leaves]
-    template = Template(treedef, leaves, mask, None)
+    dynamic, static = partition(trees, _is_dynamic)
+    static_output: list[PyTree] = []
 
-    def traced(*arrays: jax.Array) -> PyTree:
-        arguments = template.fill(arrays)
+    def traced(dynamic: PyTree) -> PyTree:
+        arguments = combine(dynamic, static)
         # Here, rather than outside, nothing has yet removed frames from the traceback, and the Modules that are in the
         # frames are the ones in `arguments`.
         try:
@@ -62,10 +57,16 @@ def call_abstractly(
         except (Exception, SystemExit) as error:  # noqa: BLE001 # whatever it is, it is a finding
             roots = list(zip(names, arguments, strict=True))
             raise FailedError(failure_of(phase, error, roots)) from None
-        return conceal(output, _is_traced)
+        arrays, rest = partition(output, _is_traced)
+        static_output.append(rest)
+        return arrays
 
-    return jax.eval_shape(traced, *(leaf for leaf, is_dynamic in zip(leaves, mask, strict=True) if is_dynamic))
+    return combine(jax.eval_shape(traced, dynamic), *static_output)
 
 
 def _is_traced(leaf: Any) -> bool:
     return is_array(leaf) and is_array_like(leaf)  # NumPy has arrays of strings and objects
+
+
+def _is_dynamic(leaf: Any) -> bool:
+    return _is_traced(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)

@@ -1,7 +1,7 @@
 """Checking jaxtyping's annotations while the checked code runs, without a change to it."""
 
 import contextlib
-import importlib.util
+import importlib.metadata
 from collections.abc import Sequence
 from typing import Final
 
@@ -30,14 +30,26 @@ def choose_checker(choice: str) -> str | None:
     if choice not in CHOICES:
         raise UsageError(f"Annotations can be checked with one of {', '.join(map(repr, CHOICES))}, not {choice!r}.")
     wanted = [] if choice == "off" else [*_CHECKERS] if choice == "auto" else [choice]
-    installed = [name for name in wanted if importlib.util.find_spec(name) is not None]
-    if choice in _CHECKERS and not installed:
-        raise UsageError(f"Annotations cannot be checked with {choice}, which is not installed.")
-    return installed[0] if installed else None
+    usable = [name for name in wanted if _is_usable(name)]
+    if choice in _CHECKERS and not usable:
+        advice = "Install typeguard<3, or beartype." if choice == "typeguard" else "Install it."
+        raise UsageError(
+            f"Annotations cannot be checked with {choice}: no version that is able to is installed. {advice}"
+        )
+    return usable[0] if usable else None
+
+
+def _is_usable(checker: str) -> bool:
+    try:
+        version = importlib.metadata.version(checker)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    # From version 3 on, typeguard reads the source, and takes the shapes in annotations for Python.
+    return checker != "typeguard" or int(version.partition(".")[0]) < 3
 
 
 def check_annotations(packages: Sequence[str], checker: str | None) -> contextlib.AbstractContextManager[object]:
-    """Make a context in which the functions and classes of all modules that are imported check their annotations.
+    """Make a context in which modules are imported so that their functions and classes check their annotations.
 
     **Arguments**
 

@@ -58,7 +58,7 @@ def check(
     >>> init = "in_size=4, out_size=2, width_size=4096, depth=3, key=key"
     >>> result = check(eqx.nn.MLP, init=init, calls=["f32[4]", "f32[5]"])
     >>> result.ok, result.parameters
-    (False, 33603586)
+    (False, 33591298)
     >>> result.calls[0].output
     ShapeDtypeStruct(shape=(2,), dtype=float32)
     >>> result.calls[1].failure.message.partition(".")[0]
@@ -66,17 +66,23 @@ def check(
 
     ```
     """
-    sizes = dims or {}
-    name = target if isinstance(target, str) else as_target(target).name
-    with jax.numpy_dtype_promotion("strict") if strict_dtypes else contextlib.nullcontext():
+    if isinstance(target, str):
         try:
-            found = _import(target) if isinstance(target, str) else as_target(target)
-            _reject_unclear(found, init, calls)
-            function = found.value
-            if init is not None:
+            found = import_target(target)
+        except UsageError:
+            raise
+        except (Exception, SystemExit) as error:  # noqa: BLE001 # whatever it is, it is a finding
+            return Result(target, init, failure=failure_of("load", error, ()))
+    else:
+        found = as_target(target)
+    _reject_unclear(found, init, calls)
+    name, function, sizes = found.name, found.value, dims or {}
+    with jax.numpy_dtype_promotion("strict") if strict_dtypes else contextlib.nullcontext():
+        if init is not None:
+            try:
                 function = _apply("build", function, init, found.names, sizes)
-        except FailedError as error:
-            return Result(name, init, failure=error.failure)
+            except FailedError as error:
+                return Result(name, init, failure=error.failure)
         results = tuple(_call(function, text, found.names, sizes) for text in calls)
     if init is None and not _is_model(function):
         return Result(name, calls=results)
@@ -89,15 +95,6 @@ def check(
 
 def _identity(model: PyTree) -> PyTree:
     return model
-
-
-def _import(address: str) -> Target:
-    try:
-        return import_target(address)
-    except UsageError:
-        raise
-    except (Exception, SystemExit) as error:  # noqa: BLE001 # whatever it is, it is a finding
-        raise FailedError(failure_of("load", error, ())) from None
 
 
 def _reject_unclear(target: Target, init: str | None, calls: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ import dataclasses
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, TypeGuard, cast
 
 from .._errors import describe
 from ._notation import UsageError
@@ -40,6 +40,10 @@ def _is_list_of_strings(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in cast("list[object]", value))
 
 
+def _is_list_of_tables(value: Any) -> TypeGuard[list[dict[str, Any]]]:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in cast("list[object]", value))
+
+
 def _is_table_of_sizes(value: Any) -> bool:
     return isinstance(value, dict) and all(type(size) is int for size in cast(dict[str, Any], value).values())
 
@@ -72,8 +76,13 @@ def read_plan(file: Path) -> Plan:
         raise UsageError(f"`{file}` cannot be read, and no target is given: {error.strerror}.") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"`{file}` is no TOML: {error}.") from None
-    common: dict[str, Any] = content.get("tool", {}).get("equinox", {}).get("check", {})
-    targets: list[dict[str, Any]] = common.pop("target", [])
+    common: Any = content.get("tool", {}).get("equinox", {}).get("check", {})
+    if not isinstance(common, dict):
+        raise UsageError(f"[tool.equinox.check] must be a table, found {describe(common)}.")
+    common = cast("dict[str, Any]", common)
+    targets: Any = common.pop("target", [])
+    if not _is_list_of_tables(targets):
+        raise UsageError(f"[[tool.equinox.check.target]] must be one or more tables, found {describe(targets)}.")
     if not targets:
         raise UsageError(f"`{file}` has no table [[tool.equinox.check.target]], and no target is given.")
     _reject_meaningless("[tool.equinox.check]", common, {"dims", "strict_dtypes", "annotations", "packages"})

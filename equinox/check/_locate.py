@@ -1,6 +1,7 @@
 """Where in a model an error comes from: the Modules with methods on the traceback, and their places in the tree."""
 
 import inspect
+import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,9 +15,7 @@ from .._module import BoundMethod, Module
 from .._transforms.wrapped import BoundWrapped, Wrapped
 from .._tree.one_level import flatten_one_level_with_path
 from .._tree.predicates import is_array
-from ._result import Failure, Phase
-
-PyTree: TypeAlias = Any
+from ._result import Failure, Phase, PyTree
 
 #: The key path to a node: its entries as they are written, `(".layers", "[3]")`.
 _Path: TypeAlias = tuple[str, ...]
@@ -25,7 +24,15 @@ _Path: TypeAlias = tuple[str, ...]
 _TRANSPARENT: Final = (BoundMethod, BoundWrapped, Wrapped)
 
 #: Frames of these packages are never the place of an error.
-_LIBRARIES: Final = frozenset({"beartype", "equinox", "jax", "jaxlib", "jaxtyping", "numpy", "typeguard"})
+_LIBRARIES: Final = sys.stdlib_module_names | {
+    "beartype",
+    "equinox",
+    "jax",
+    "jaxlib",
+    "jaxtyping",
+    "numpy",
+    "typeguard",
+}
 
 
 def failure_of(phase: Phase, error: BaseException, roots: Sequence[tuple[str, PyTree]]) -> Failure:
@@ -83,16 +90,14 @@ class _Nodes:
         """Find the key path to a Module, which may be another object than the node of the tree.
 
         JAX and this library take Modules apart and put them together again around other tracers. So if it is no known
-        node itself, there may be some that look the same, preferably below `near`, the path to the Module that was found
-        before. The place of a transparent Module is that of the first known node in it.
+        node itself, some may look the same, preferably below `near`, the path to the Module that was found before. The
+        place of a transparent Module is that of the first known node in it.
         """
         candidates = modules_in(module) if isinstance(module, _TRANSPARENT) else [((), module)]
         for _, candidate in candidates:
             if id(candidate) in self._known:
                 return self._known[id(candidate)][0]
-        likeness: dict[_Path, int] = {}
-        for path, known in self._known.values():
-            likeness[path] = max(likeness.get(path, 0), _likeness(module, known))
+        likeness = {path: _likeness(module, known) for path, known in self._known.values()}
         alike = [path for path, degree in likeness.items() if degree > 0]
         alike = [path for path in alike if path[: len(near)] == near] or alike
         if not alike:

@@ -7,6 +7,7 @@ if the text builds a whole model.
 
 import operator
 import re
+import traceback
 from collections.abc import Mapping
 from typing import Any, Final, SupportsIndex
 
@@ -59,6 +60,8 @@ def _notations() -> dict[str, ArrayNotation]:
 
 
 _NOTATIONS: Final = _notations()
+#: What tracebacks call the text.
+_FILE: Final = "<arguments>"
 #: Python has no empty index.
 _EMPTY_SHAPE: Final = re.compile(rf"\b({'|'.join(_NOTATIONS)})\[\s*\]")
 
@@ -90,14 +93,13 @@ def evaluate_arguments(
     namespace["__arguments__"] = _as_they_are
     expression = _EMPTY_SHAPE.sub(r"\1[()]", text)
     try:
-        code = compile(f"__arguments__(\n{expression}\n)", "<arguments>", "eval")
+        code = compile(f"__arguments__(\n{expression}\n)", _FILE, "eval")
     except SyntaxError as error:
         raise UsageError(f"`{text}` cannot be the arguments of a call: {error.msg}.") from None
     try:
         args, kwargs = eval(code, namespace)
     except NameError as error:
-        at_fault = error.__traceback__ and error.__traceback__.tb_next
-        if at_fault is None or at_fault.tb_next is not None:  # it was raised by something that the text calls
+        if traceback.extract_tb(error.__traceback__)[-1].filename != _FILE:  # something that the text calls is at fault
             raise
         raise UsageError(
             f"`{text}` uses the name `{error.name}`, which is not in the module of the target; nor is it the name of a "

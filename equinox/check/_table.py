@@ -56,13 +56,13 @@ def format_table(results: Sequence[Result], checker: str | None, *, with_traceba
 
 
 def _rows(result: Result, with_traceback: bool) -> Iterator[_Row]:
-    build = "" if result.init is None else f"init {' '.join(result.init.split())}"
+    build = "" if result.init is None else " ".join(["init", *result.init.split()])
     if result.failure is not None:
         yield _failed("import" if result.failure.phase == "load" else build, result.failure, with_traceback)
     elif result.parameters is not None and result.bytes is not None:
         yield _Row(build, f"{result.parameters:,} parameters, {_readable(result.bytes)}")
     for call in result.calls:
-        step = f"call {' '.join(call.arguments.split())}"
+        step = " ".join(["call", *call.arguments.split()])
         yield _returned(step, call.output) if call.failure is None else _failed(step, call.failure, with_traceback)
 
 
@@ -96,9 +96,10 @@ def _shorten(cell: str) -> str:
 
 def _readable(size: float) -> str:
     """A number of bytes with a unit that suits it: `131.5 GiB`."""
-    unit = "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
+    if size < 1024:
+        return f"{size} B"
+    for unit in ("KiB", "MiB", "GiB"):
+        size /= 1024
         if size < 1024:
-            break
-        size, unit = size / 1024, larger
-    return f"{size:.4g} {unit}"
+            return f"{size:.1f} {unit}"
+    return f"{size / 1024:.1f} TiB"

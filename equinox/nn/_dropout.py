@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.core import Tracer
 
+from .._errors import locate
 from .._module import Module
 from ._initialise import default_dtype
 from ._spelling import spelled
@@ -48,7 +49,7 @@ class Dropout(Module):
     def __init__(self, p: float | Array = 0.5, deterministic: bool = False, *, inference: bool | None = None) -> None:
         if isinstance(p, (int, float)):
             if not 0 <= p <= 1:
-                raise ValueError(f"argument `p` must be a probability, a number between 0 and 1, found {p}.")
+                raise ValueError(f"{locate('p')} must be a probability, a number between 0 and 1, found {p}.")
             p = float(p)
         self.p = p
         self.inference = spelled(deterministic, inference=inference)
@@ -87,15 +88,10 @@ class Dropout(Module):
         if (is_number and self.p == 0) or (not is_traced and flag):
             return x
         if key is None:
-            raise RuntimeError(
-                "`Dropout` was called without a `key`, which it needs unless it is known not to drop anything. Pass "
-                "`key=...`, or `inference=True` if nothing shall be dropped."
-                + (
-                    " (Its own flag is traced here, by a filter which traces numbers and booleans.)"
-                    if is_traced
-                    else ""
-                )
-            )
+            message = "`Dropout` was called without a `key`, which it needs unless it is known to drop nothing."
+            if is_traced:
+                message += " It is not known because the flag is traced, as some filters do with booleans."
+            raise RuntimeError(f"{message} Pass `key=...`, or `inference=True` if nothing shall be dropped.")
         with jax.named_scope("eqx.nn.Dropout"):
             x = jnp.asarray(x)
             if not jnp.issubdtype(x.dtype, jnp.inexact):

@@ -9,6 +9,7 @@ from jax import Array
 from jax.tree_util import SequenceKey
 from jax.typing import DTypeLike
 
+from .._errors import locate
 from .._module import Module, field
 from ._initialise import uniform
 from ._shapes import as_size, checked
@@ -103,7 +104,9 @@ class LSTMCell(Module):
         """
         input = checked(self, "input", input, (self.input_size,))
         if len(hidden) != 2:
-            raise ValueError(f"argument `hidden` of `LSTMCell` must be a pair `(h, c)`, found {len(hidden)} items.")
+            raise ValueError(
+                f"{locate('hidden')} of `{type(self).__name__}` must be a pair `(h, c)`, found {len(hidden)} items."
+            )
         h, c = (checked(self, "hidden", x, (self.hidden_size,), (SequenceKey(i),)) for i, x in enumerate(hidden))
         with jax.named_scope("eqx.nn.LSTMCell"):
             gates = self.weight_ih @ input + self.weight_hh @ h

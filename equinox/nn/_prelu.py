@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from .._errors import locate
 from .._module import Module
 
 
@@ -36,7 +37,7 @@ class PReLU(Module):
     def __init__(self, init_alpha: float | Array = 0.25) -> None:
         # Not every user has a type checker.
         if init_alpha is None:  # pyright: ignore[reportUnnecessaryComparison]
-            raise ValueError("argument `init_alpha` must be a number or an array, found None.")
+            raise ValueError(f"{locate('init_alpha')} must be a number or an array, found None.")
         self.negative_slope = jnp.asarray(init_alpha)
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:

@@ -1,6 +1,5 @@
 """`Sequential`: layers one after the other."""
 
-import operator
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Generic, SupportsIndex, overload
 
@@ -48,9 +47,9 @@ class Sequential(StatefulLayer, Generic[_Layer_co]):
 
     @overload
     def __init__(self, layers: Iterable[_Layer_co]) -> None: ...
-    # Without this, layers of different types would be of the type that they all inherit from, which has no `__call__`.
+    # For mypy, layers of different types are of the type that they all inherit from, which has no `__call__`.
     @overload
-    def __init__(self: "Sequential[Callable[..., Any]]", layers: Iterable[Callable[..., Any]]) -> None: ...
+    def __init__(self: "Sequential[Callable[..., Any]]", layers: Iterable[Callable[..., Any] | Module]) -> None: ...
     def __init__(self, layers: Iterable[Any]) -> None:
         self.layers = tuple(layers)
 
@@ -105,7 +104,7 @@ class Sequential(StatefulLayer, Generic[_Layer_co]):
             return Sequential(self.layers[i])
         if not hasattr(i, "__index__"):
             raise TypeError(f"`Sequential` is indexed with an integer or a slice, found {describe(i)}.")
-        return self.layers[operator.index(i)]
+        return self.layers[i]
 
     def __iter__(self) -> Iterator[_Layer_co]:
         return iter(self.layers)

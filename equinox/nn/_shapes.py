@@ -17,7 +17,7 @@ def as_size(argument: str, value: SupportsIndex) -> int:
 
     - `ValueError`: `value`, given for the constructor's `argument`, is negative or no integer at all.
     """
-    size = int(operator.index(value)) if hasattr(value, "__index__") else -1
+    size = operator.index(value) if hasattr(value, "__index__") else -1
     if size < 0:
         raise ValueError(f"{locate(argument)} must be a non-negative integer, found {describe(value)}.")
     return size

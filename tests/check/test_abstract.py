@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.core import Tracer
 
 import equinox as eqx
 from equinox.check import UsageError
@@ -12,7 +13,7 @@ STRUCT = jax.ShapeDtypeStruct((3,), jnp.float32)
 
 def test_arrays_are_abstract_whether_they_are_given_as_arrays_or_as_structs():
     def function(*arrays):
-        assert all(isinstance(array, jax.core.Tracer) for array in arrays)
+        assert all(isinstance(array, Tracer) for array in arrays)
         return sum(arrays)
 
     names = ("a", "b", "c")

@@ -25,7 +25,7 @@ def test_a_table_has_a_line_for_each_build_and_each_call_and_then_the_failures()
     text = table(Result("models:Model", "4,\n  key=key", "a model", 1234567, 4938268, calls), checker="beartype")
     assert text == (
         "      target        step             result\n"
-        "ok    models:Model  init 4, key=key  1,234,567 parameters, 4.709 MiB\n"
+        "ok    models:Model  init 4, key=key  1,234,567 parameters, 4.7 MiB\n"
         "ok                  call f32[4]      f32[8,4]\n"
         "FAIL                call f32[5]      TypeError in .layers[3].attention\n"
         "\n"

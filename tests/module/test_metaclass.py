@@ -37,7 +37,7 @@ def test_the_base_class_has_an_instance_without_leaves() -> None:
 
 def test_a_class_is_an_abstract_base_class_and_a_dataclass_and_a_pytree_node() -> None:
     assert isinstance(Point, abc.ABCMeta)
-    assert dataclasses.is_dataclass(Point)
+    assert dataclasses.is_dataclass(untyped(Point))
     assert jax.tree.leaves(Point(1)) == [1, 2.0]
 
 
@@ -47,7 +47,7 @@ def test_the_flags_of_the_dataclass_leave_equality_printing_and_freezing_to_modu
 
 
 def test_the_functions_of_dataclasses_work() -> None:
-    point = Point(1)
+    point = untyped(Point(1))
     assert [f.name for f in dataclasses.fields(point)] == ["x", "y"]
     assert dataclasses.asdict(point) == {"x": 1, "y": 2.0}
     assert dataclasses.astuple(point) == (1, 2.0)
@@ -119,10 +119,10 @@ def test_the_keyword_frozen_can_only_say_what_is_so_anyway() -> None:
 
 
 def test_a_metaclass_may_be_derived_with_keywords_of_its_own() -> None:
-    class Meta(untyped(type(Module))):  # type: ignore[misc]
+    class Meta(type(Module)):  # type: ignore[misc]
         def __new__(mcs, name: str, bases: Any, namespace: Any, /, label: str = "", **kwargs: Any) -> Any:
             cls = super().__new__(mcs, name, bases, namespace, **kwargs)
-            cls.label = label
+            untyped(cls).label = label
             return cls
 
     class Labelled(Module, metaclass=Meta, label="it"):
@@ -469,23 +469,23 @@ def test_a_virtual_subclass_is_an_error() -> None:
 
 
 def test_class_attributes_can_be_assigned_and_deleted() -> None:
-    @untyped
     class Editable(Module):
         x: int
 
-    Editable.constant = 3
-    assert Editable(1).constant == 3
-    del Editable.constant
-    assert not hasattr(Editable(1), "constant")
+    editable = untyped(Editable)
+    editable.constant = 3
+    assert editable(1).constant == 3
+    del editable.constant
+    assert not hasattr(editable(1), "constant")
 
 
 def test_a_function_that_is_added_becomes_a_method() -> None:
-    @untyped
     class Editable(Module):
         x: int
 
-    Editable.double = lambda self: 2 * self.x
-    method = Editable(2).double
+    editable = untyped(Editable)
+    editable.double = lambda self: 2 * self.x
+    method = editable(2).double
     assert isinstance(method, BoundMethod)
     assert method() == 4
     assert jax.tree.leaves(method) == [2]
@@ -494,12 +494,13 @@ def test_a_function_that_is_added_becomes_a_method() -> None:
 def test_an_init_that_replaces_another_takes_effect_and_is_followed_by_converters_and_checks() -> None:
     checked: list[Any] = []
 
-    @untyped
     class Editable(Module):
         x: Any = field(converter=str)
 
         def __check_init__(self) -> None:
             checked.append(self.x)
+
+    editable = untyped(Editable)
 
     def init(self: Any, value: int) -> None:
         self.x = value + 1
@@ -507,8 +508,8 @@ def test_an_init_that_replaces_another_takes_effect_and_is_followed_by_converter
     class Child(Editable):
         pass
 
-    Editable.__init__ = init
-    assert Editable(1).x == "2"
+    editable.__init__ = init
+    assert editable(1).x == "2"
     assert checked == ["2"]
     # A subclass made before still has a generated one, as does a subclass that is made now.
     assert Child(1).x == "1"
@@ -520,36 +521,37 @@ def test_an_init_that_replaces_another_takes_effect_and_is_followed_by_converter
 
 
 def test_an_init_that_replaces_a_generated_one_must_assign_every_field() -> None:
-    @untyped
     class Editable(Module):
         x: int
+
+    editable = untyped(Editable)
 
     def init(self: Any) -> None: ...
 
-    Editable.__init__ = init
+    editable.__init__ = init
     with pytest.raises(TypeError, match="Field 'x' was not initialized"):
-        Editable()
+        editable()
 
 
 def test_a_wrapped_generated_init_still_runs() -> None:
-    @untyped
     class Editable(Module):
         x: int
 
-    generated = Editable.__init__
+    editable = untyped(Editable)
+
+    generated = editable.__init__
     calls: list[int] = []
 
     def init(self: Any, x: int) -> None:
         calls.append(x)
         generated(self, x)
 
-    Editable.__init__ = init
-    assert Editable(1).x == 1
+    editable.__init__ = init
+    assert editable(1).x == 1
     assert calls == [1]
 
 
 def test_a_post_init_that_replaces_another_takes_effect() -> None:
-    @untyped
     class Editable(Module):
         x: int
         y: int = field(init=False)
@@ -557,17 +559,20 @@ def test_a_post_init_that_replaces_another_takes_effect() -> None:
         def __post_init__(self) -> None:
             self.y = 0
 
+    editable = untyped(Editable)
+
     def post_init(self: Any) -> None:
         self.y = 2 * self.x
 
-    Editable.__post_init__ = post_init
-    assert Editable(3).y == 6
+    editable.__post_init__ = post_init
+    assert editable(3).y == 6
 
 
 def test_a_check_init_that_is_added_or_deleted_takes_effect_also_in_subclasses() -> None:
-    @untyped
     class Editable(Module):
         x: int
+
+    editable = untyped(Editable)
 
     class Child(Editable):
         pass
@@ -575,11 +580,11 @@ def test_a_check_init_that_is_added_or_deleted_takes_effect_also_in_subclasses()
     def check_init(self: Any) -> None:
         raise ValueError("checked")
 
-    Editable.__check_init__ = check_init
-    for cls in (Editable, Child):
+    editable.__check_init__ = check_init
+    for cls in (editable, Child):
         with pytest.raises(ValueError, match="checked"):
             cls(1)
-    del Editable.__check_init__
+    del editable.__check_init__
     assert Child(1).x == 1
 
 
@@ -613,11 +618,11 @@ def test_redecorating_keeps_what_is_abstract() -> None:
 
 
 def test_redecorating_as_frozen_fails_as_in_the_standard_library() -> None:
-    with pytest.raises(TypeError, match="cannot inherit frozen dataclass from a non-frozen one"):
+    class Thawed(Module):
+        pass
 
-        @dataclasses.dataclass(frozen=True)
-        class Wrong(Point):  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
-            pass
+    with pytest.raises(TypeError, match="cannot inherit frozen dataclass from a non-frozen one"):
+        dataclasses.dataclass(frozen=True)(Thawed)
 
 
 # Generic classes and mixins

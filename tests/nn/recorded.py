@@ -17,7 +17,7 @@ def cases(layer: str) -> dict[str, dict[str, Any]]:
     return dict(found)
 
 
-def tolerance(array: Any) -> dict[str, float]:
+def tolerance(array: Any) -> Any:
     """How far from PyTorch's results ours may be: rounding only."""
     limit = 1e-10 if array.dtype == np.float64 else 1e-5
     return {"rtol": limit, "atol": limit}

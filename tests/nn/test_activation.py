@@ -1,9 +1,12 @@
 """How activations are applied: to vectors or to neurons."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.core import Tracer
 
 import equinox as eqx
 from equinox.nn._activation import activate, copy_at, is_copied, with_copies
@@ -13,7 +16,7 @@ x = jnp.array([-1.0, 0.5, 2.0])
 
 class Scale(eqx.Module):
     factor: jax.Array
-    offset: float = 1.0
+    offset: Any = 1.0
     name: str = "scale"
 
     def __call__(self, x):
@@ -58,7 +61,7 @@ def test_each_neuron_is_activated_with_its_own_copy():
 
 
 def test_a_number_that_became_an_array_is_shared_by_all_neurons():
-    numbers = Scale(jnp.array([1.0, 2.0, 3.0]), offset=jnp.array(1.0))  # type: ignore[arg-type] # a filter does this
+    numbers = Scale(jnp.array([1.0, 2.0, 3.0]), offset=jnp.array(1.0))
     assert not is_copied(numbers.offset)
     assert jnp.array_equal(activate(numbers, x), jnp.array([0.0, 2.0, 7.0]))
     selected = copy_at(numbers, 0)
@@ -120,7 +123,7 @@ def test_finding_out_computes_nothing():
         return x
 
     activate(function, x)
-    assert [isinstance(value, jax.core.Tracer) for value in values] == [True, False]
+    assert [isinstance(value, Tracer) for value in values] == [True, False]
 
 
 def test_an_array_without_axes_is_one_neuron():

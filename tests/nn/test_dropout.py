@@ -1,6 +1,7 @@
 """Forgetting a random part of the input."""
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +29,7 @@ def test_its_law_is_that_of_pytorch(case):
 
 
 @given(
-    x=hnp.arrays(np.float32, hnp.array_shapes(min_dims=0, max_side=4), elements=st.floats(width=32)),
+    x=hnp.arrays(np.float32, st.sampled_from([(), (5,), (2, 3)]), elements=st.floats(width=32)),
     p=st.floats(0.01, 0.99),
     seed=st.integers(0, 2**31 - 1),
 )
@@ -147,13 +148,14 @@ def test_calls_can_be_compiled_and_batched():
     expected = jnp.stack([dropout(x[i], key=keys[i]) for i in range(4)])
     batched = jax.vmap(lambda x, key: dropout(x, key=key))(x, keys)
     assert jnp.array_equal(batched, expected)
-    compiled = eqx.filter_jit(lambda dropout, x, key: dropout(x, key=key))
+    compiled: Any = eqx.filter_jit(lambda dropout, x, key: dropout(x, key=key))
     assert jnp.array_equal(compiled(dropout, x[0], keys[0]), expected[0])
     assert compiled.eval_shape(dropout, x[0], keys[0]).shape == (10,)
 
 
 def test_numpy_arrays_are_accepted():
-    y = eqx.nn.Dropout()(np.ones(8, np.float32), key=key)  # type: ignore[arg-type] # as promised
+    x: Any = np.ones(8, np.float32)
+    y = eqx.nn.Dropout()(x, key=key)
     assert isinstance(y, jax.Array)
 
 

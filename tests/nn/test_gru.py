@@ -1,5 +1,7 @@
 """One step of a gated recurrent unit."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +18,7 @@ def from_torch(torch):
     """The cell with PyTorch's parameters: it has only one bias where PyTorch adds two."""
     rows, columns = torch["weight_ih"].shape
     size = rows // 3
-    cell = eqx.nn.GRUCell(columns, size, bias="bias_ih" in torch, dtype=torch["xs"].dtype, key=key)
+    cell: Any = eqx.nn.GRUCell(columns, size, bias="bias_ih" in torch, dtype=torch["xs"].dtype, key=key)
     cell = eqx.tree_at(lambda cell: (cell.weight_ih, cell.weight_hh), cell, (torch["weight_ih"], torch["weight_hh"]))
     if "bias_ih" in torch:
         hidden = np.concatenate([torch["bias_hh"][: 2 * size], np.zeros(size, torch["xs"].dtype)])

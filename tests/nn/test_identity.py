@@ -21,4 +21,4 @@ def test_it_ignores_and_forgets_all_arguments():
 
 def test_all_instances_are_equal():
     assert eqx.nn.Identity(3) == eqx.nn.Identity(name="other")
-    assert jax.tree.structure(eqx.nn.Identity(3)) == jax.tree.structure(eqx.nn.Identity())
+    assert len({jax.tree.structure(identity) for identity in (eqx.nn.Identity(3), eqx.nn.Identity())}) == 1

@@ -12,7 +12,7 @@ from equinox.nn._initialise import default_dtype, uniform
 key = jax.random.key(5)
 
 
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16", jnp.float32])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", jnp.bfloat16, np.float32, np.dtype("float32")])
 @pytest.mark.parametrize("fan_in", [1, 3, 100])
 def test_real_parameters_are_one_draw_whose_limit_depends_on_the_fan_in(dtype, fan_in):
     limit = 1 / math.sqrt(fan_in)

@@ -1,5 +1,7 @@
 """One step of a long short-term memory."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +17,7 @@ RECORDED = cases("lstm_cell")
 def from_torch(torch):
     """The cell with PyTorch's parameters: it has only one bias where PyTorch adds two."""
     rows, columns = torch["weight_ih"].shape
-    cell = eqx.nn.LSTMCell(columns, rows // 4, bias="bias_ih" in torch, dtype=torch["xs"].dtype, key=key)
+    cell: Any = eqx.nn.LSTMCell(columns, rows // 4, bias="bias_ih" in torch, dtype=torch["xs"].dtype, key=key)
     cell = eqx.tree_at(lambda cell: (cell.weight_ih, cell.weight_hh), cell, (torch["weight_ih"], torch["weight_hh"]))
     if "bias_ih" in torch:
         cell = eqx.tree_at(lambda cell: cell.bias, cell, torch["bias_ih"] + torch["bias_hh"])
@@ -88,7 +90,8 @@ def test_the_hidden_state_may_be_any_sequence_and_a_tuple_is_returned():
     x, h, c = jnp.ones(3), jnp.arange(4.0), jnp.ones(4)
     expected = cell(x, (h, c))
     assert type(expected) is tuple
-    for hidden in [h, c], jnp.stack([h, c]):
+    others: list[Any] = [[h, c], jnp.stack([h, c])]
+    for hidden in others:
         out = cell(x, hidden)
         assert type(out) is tuple
         assert all(map(jnp.array_equal, out, expected))

@@ -5,6 +5,7 @@ import inspect
 import os
 import subprocess
 import sys
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +21,7 @@ REQUIRED = inspect.Parameter.empty
 relu, identity = jax.nn.relu, inspect.signature(eqx.nn.MLP).parameters["final_activation"].default
 
 # Of each parameter of a constructor: its name, whether it has a position, and its default.
-CONSTRUCTORS = {
+CONSTRUCTORS: dict[str, list[Any]] = {
     "Linear": [
         ("in_features", POSITIONAL, REQUIRED),
         ("out_features", POSITIONAL, REQUIRED),
@@ -59,7 +60,7 @@ CONSTRUCTORS["GRUCell"] = CONSTRUCTORS["LSTMCell"] = [
 ]
 
 # Of each parameter of `__call__`, which also has the keyword `key=None`.
-CALLS = {
+CALLS: dict[str, list[Any]] = {
     "Linear": [("x", POSITIONAL, REQUIRED)],
     "Identity": [("x", POSITIONAL, REQUIRED)],
     "Dropout": [("x", POSITIONAL, REQUIRED), ("deterministic", KEYWORD, None), ("inference", KEYWORD, None)],
@@ -88,19 +89,19 @@ FIELDS: dict[str, tuple[list[str], list[str]]] = {
 }
 
 # How to make each layer that has parameters, and the shapes of its input.
-MAKERS = {
+MAKERS: dict[str, Any] = {
     "Linear": lambda **kwargs: eqx.nn.Linear(3, 4, **kwargs),
     "Linear without bias": lambda **kwargs: eqx.nn.Linear(3, 4, use_bias=False, **kwargs),
     "GRUCell": lambda **kwargs: eqx.nn.GRUCell(3, 4, **kwargs),
     "LSTMCell": lambda **kwargs: eqx.nn.LSTMCell(3, 4, **kwargs),
-    "MLP": lambda **kwargs: eqx.nn.MLP(3, 4, 5, 3, jnp.tanh, **kwargs),
+    "MLP": lambda **kwargs: eqx.nn.MLP(3, 4, 5, 1, jnp.tanh, **kwargs),
     "MLP with scan": lambda **kwargs: eqx.nn.MLP(3, 4, 5, 3, jnp.tanh, scan=True, **kwargs),
-    "MLP with PReLU": lambda **kwargs: eqx.nn.MLP(3, 4, 5, 2, eqx.nn.PReLU(), eqx.nn.PReLU(), **kwargs),
-    "MLP for scalars": lambda **kwargs: eqx.nn.MLP("scalar", "scalar", 5, 2, jnp.tanh, **kwargs),
+    "MLP with PReLU": lambda **kwargs: eqx.nn.MLP(3, 4, 5, 1, eqx.nn.PReLU(), eqx.nn.PReLU(), **kwargs),
+    "MLP for scalars": lambda **kwargs: eqx.nn.MLP("scalar", "scalar", 5, 1, jnp.tanh, **kwargs),
 }
 
 
-def inputs_of(maker, dtype=np.float32, batch=()):
+def inputs_of(maker, dtype: Any = np.float32, batch: tuple[int, ...] = ()) -> Any:
     random = np.random.default_rng(0)
 
     def array(*shape):
@@ -119,14 +120,12 @@ all_makers = pytest.mark.parametrize("maker", MAKERS)
 key = jax.random.key(0)
 
 
-def assert_close(a, b, **tolerance):
+def assert_close(a, b, **tolerance: Any):
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, **tolerance), a, b)
 
 
 def assert_identical(a, b):
-    assert jax.tree.structure(a) == jax.tree.structure(b)
-    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
-        assert np.array_equal(x, y)
+    assert jax.tree.all(jax.tree.map(np.array_equal, a, b))
 
 
 @pytest.mark.parametrize("name", CONSTRUCTORS)
@@ -178,7 +177,13 @@ def test_calls_ignore_the_key(maker, key):
     assert_identical(layer(*inputs, key=key), layer(*inputs))
 
 
-REAL_DTYPES = ["bfloat16", np.dtype("float16"), jnp.float16, jnp.float32]
+def dtypes_of(layer):
+    """Of all parameters, except for slopes that were given as Python numbers."""
+    arrays: list[Any] = [leaf for leaf in jax.tree.leaves(layer) if eqx.is_array(leaf)]
+    return {array.dtype for array in arrays if not array.weak_type}
+
+
+REAL_DTYPES = ["bfloat16", "float16"]
 
 
 @pytest.mark.parametrize(
@@ -190,9 +195,7 @@ REAL_DTYPES = ["bfloat16", np.dtype("float16"), jnp.float16, jnp.float32]
 )
 def test_parameters_results_and_strict_promotion_for_every_dtype(maker, dtype):
     layer = MAKERS[maker](dtype=dtype, key=key)
-    arrays = [x for x in jax.tree.leaves(layer) if eqx.is_array(x) and not x.weak_type]
-    assert arrays
-    assert {x.dtype for x in arrays} == {jnp.dtype(dtype)}
+    assert dtypes_of(layer) == {jnp.dtype(dtype)}
     inputs = inputs_of(maker, dtype)
     with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
         strict = layer(*inputs)
@@ -205,18 +208,15 @@ def test_mixed_dtypes_promote_and_are_an_error_where_promotion_is_strict(maker):
     layer = MAKERS[maker](dtype="bfloat16", key=key)
     inputs = inputs_of(maker, np.float32)
     assert {x.dtype for x in jax.tree.leaves(layer(*inputs))} == {jnp.dtype("float32")}
-    with jax.numpy_dtype_promotion("strict"), pytest.raises(jax.dtypes.TypePromotionError):
+    with jax.numpy_dtype_promotion("strict"), pytest.raises(ValueError, match="dtype promotion"):
         layer(*inputs)
 
 
 @all_makers
 def test_the_default_dtype_is_that_of_jax_at_construction(maker):
-    def dtypes():
-        return {x.dtype for x in jax.tree.leaves(MAKERS[maker](key=key)) if eqx.is_array(x) and not x.weak_type}
-
-    assert dtypes() == {jnp.dtype("float32")}
+    assert dtypes_of(MAKERS[maker](key=key)) == {jnp.dtype("float32")}
     with jax.enable_x64(True):
-        assert dtypes() == {jnp.dtype("float64")}
+        assert dtypes_of(MAKERS[maker](key=key)) == {jnp.dtype("float64")}
 
 
 @all_makers
@@ -317,7 +317,7 @@ def test_derivatives_agree_with_finite_differences(maker):
 def test_a_wrong_shape_is_an_error_that_says_what_was_expected(maker):
     layer = MAKERS[maker](key=key)
     inputs = inputs_of(maker)
-    name = next(iter(inspect.signature(type(layer).__call__.__get__(layer)).parameters))
+    name = next(iter(inspect.signature(layer).parameters))
     shape = inputs[0].shape
     for wrong in [(10, *shape), (*shape, 1), (7,)]:
         with pytest.raises(ValueError, match=f"`{name}`.*`{type(layer).__name__}`") as info:
@@ -327,7 +327,7 @@ def test_a_wrong_shape_is_an_error_that_says_what_was_expected(maker):
         assert ("jax.vmap" in str(info.value)) == (len(wrong) > len(shape))
 
 
-SCOPED = {
+SCOPED: dict[str, Any] = {
     **{maker: (make(key=key), inputs_of(maker)) for maker, make in MAKERS.items()},
     "Dropout": (lambda x: eqx.nn.Dropout()(x, key=key), (1.0,)),
     "PReLU": (eqx.nn.PReLU(), (1.0,)),

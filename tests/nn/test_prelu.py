@@ -24,7 +24,7 @@ def test_it_computes_what_pytorch_does(case):
 def test_the_slope_is_a_leaf_as_weakly_typed_as_it_was_given():
     assert jax.tree.leaves(eqx.nn.PReLU()) == [0.25]
     assert eqx.nn.PReLU().negative_slope.weak_type
-    assert not eqx.nn.PReLU(np.ones(3, np.float32)).negative_slope.weak_type
+    assert not eqx.nn.PReLU(jnp.ones(3)).negative_slope.weak_type
 
 
 def test_without_a_slope_it_is_an_error():

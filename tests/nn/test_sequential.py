@@ -1,5 +1,7 @@
 """Layers one after the other."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,7 +28,7 @@ class StatefulRecorder(eqx.nn.StatefulLayer):
     calls: list
     stateful: bool = True
 
-    def __call__(self, x, state=None, *, key=None):
+    def __call__(self, x, state: Any = None, *, key=None):
         self.calls.append((x, state, key))
         return (x + self.number, [*state, self.number]) if self.stateful else x + self.number
 
@@ -112,7 +114,7 @@ def test_an_error_inside_a_module_is_left_alone():
 
 # --- indexing ---------------------------------------------------------------------------------------------------------
 
-layers = [eqx.nn.Identity(), eqx.nn.Linear(2, 3, key=key), eqx.nn.Lambda(jnp.tanh), eqx.nn.Dropout()]
+layers: list[Any] = [eqx.nn.Identity(), eqx.nn.Linear(2, 3, key=key), eqx.nn.Lambda(jnp.tanh), eqx.nn.Dropout()]
 four = eqx.nn.Sequential(layers)
 
 
@@ -156,8 +158,10 @@ def test_length_and_iteration():
 def test_a_state_passes_through_the_stateful_layers_only():
     calls: list = []
     model = eqx.nn.Sequential([StatefulRecorder(1, calls), Recorder(10, calls), StatefulRecorder(100, calls)])
-    out, state = model(jnp.float32(0), [], key=key)
-    assert (out, state) == (111, [1, 100])
+    state: list[int] = []
+    out, state = model(jnp.float32(0), state, key=key)
+    assert out == 111
+    assert state == [1, 100]
     (_, first_state, first_key), (_, keywords), (_, last_state, last_key) = calls
     assert (first_state, last_state) == ([], [1])
     assert set(keywords) == {"key"}
@@ -182,7 +186,7 @@ def test_a_missing_state_is_an_error_before_any_layer_runs():
 
 def test_a_stateful_layer_can_say_that_it_is_stateless_after_all():
     calls: list = []
-    model = eqx.nn.Sequential([StatefulRecorder(1, calls, stateful=False)])
+    model: Any = eqx.nn.Sequential([StatefulRecorder(1, calls, stateful=False)])
     assert not model.is_stateful()
     assert model(jnp.float32(0)) == 1
     assert model(jnp.float32(0), "state") == (1, "state")
@@ -205,7 +209,7 @@ def test_what_only_looks_stateful_is_called_without_a_state():
 def test_nested_sequentials_are_stateful_if_anything_inside_is(inner_is_stateful, outer_has_state):
     calls: list = []
     inner = eqx.nn.Sequential([StatefulRecorder(1, calls, stateful=inner_is_stateful), eqx.nn.Identity()])
-    model = eqx.nn.Sequential([inner, eqx.nn.Identity(), eqx.nn.Sequential([])])
+    model: Any = eqx.nn.Sequential([inner, eqx.nn.Identity(), eqx.nn.Sequential([])])
     assert inner.is_stateful() is model.is_stateful() is inner_is_stateful
     if outer_has_state:
         assert model(jnp.float32(0), []) == (1, [1] if inner_is_stateful else [])

@@ -1,7 +1,9 @@
 """Leaves that are not arrays get through JAX, and are told apart when programs are looked up."""
 
 import copy
+import gc
 import math
+import weakref
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import equinox as eqx
-from equinox._transforms.conceal import conceal, static_key
+from equinox._transforms.conceal import conceal, reveal, static_key
 from tests.strategies import leaves, pytrees, same_tree
 
 scalars = st.one_of(
@@ -35,19 +37,20 @@ def is_visible(leaf):
 # Concealing
 
 
-@given(pytrees())
+@given(pytrees(), st.booleans())
 @settings(max_examples=50)
-def test_only_visible_leaves_remain_and_the_others_come_back_when_the_tree_is_put_together(tree):
-    concealed = conceal(tree, is_visible)
+def test_only_visible_leaves_remain_and_the_others_come_back(tree, in_place):
+    concealed = conceal(tree, is_visible, in_place=in_place)
     expected = [leaf for leaf in jax.tree.leaves(tree) if eqx.is_array(leaf)]
     assert [id(leaf) for leaf in jax.tree.leaves(concealed)] == [id(leaf) for leaf in expected]
-    assert same_tree(jax.tree.map(lambda leaf: leaf, concealed), tree)
+    assert same_tree(reveal(jax.tree.map(lambda leaf: leaf, concealed)), tree)
 
 
-@given(pytrees())
+@given(pytrees(), st.booleans())
 @settings(max_examples=25)
-def test_concealed_trees_pass_through_jax_and_come_out_as_they_were(tree):
-    output = jax.jit(lambda tree: tree)(conceal(tree, eqx.is_inexact_array))
+def test_concealed_trees_pass_through_jax_and_come_out_as_they_were(tree, in_place):
+    output = reveal(jax.jit(lambda: conceal(tree, eqx.is_inexact_array, in_place=in_place))())
+    assert jax.tree.structure(output) == jax.tree.structure(tree)
     for found, leaf in zip(jax.tree.leaves(output), jax.tree.leaves(tree), strict=True):
         if eqx.is_inexact_array(leaf):
             np.testing.assert_array_equal(found, leaf)
@@ -55,12 +58,22 @@ def test_concealed_trees_pass_through_jax_and_come_out_as_they_were(tree):
             assert found is leaf
 
 
-def test_a_tree_without_anything_to_conceal_stays_the_same_object():
+@pytest.mark.parametrize("in_place", [False, True])
+def test_a_tree_without_anything_to_conceal_stays_the_same_object(in_place):
     tree = {"a": jnp.ones(2), "b": [jnp.ones(3)]}
-    assert conceal(tree, is_visible) is tree
+    assert conceal(tree, is_visible, in_place=in_place) is tree
+    assert reveal(tree) is tree
 
 
-def test_leaves_that_can_neither_be_hashed_nor_compared_can_be_concealed():
+def test_in_place_a_prefix_of_the_tree_fits():
+    concealed = conceal({"a": jnp.ones(2), "b": [jnp.ones(3), "text"]}, is_visible, in_place=True)
+    for prefix in ({"a": "first", "b": "second"}, {"a": "first", "b": ["second", "none"]}):
+        found = jax.tree.map(lambda name, subtree: (name, jax.tree.leaves(subtree)), prefix, concealed)
+        assert found["a"][1] == [concealed["a"]]
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_leaves_that_can_neither_be_hashed_nor_compared_can_be_concealed(in_place):
     class Stubborn:
         __hash__ = None  # type: ignore[assignment] # that is the point
 
@@ -68,17 +81,17 @@ def test_leaves_that_can_neither_be_hashed_nor_compared_can_be_concealed():
             raise RuntimeError("not to be compared")
 
     stubborn, array = Stubborn(), np.ones(2)
-    concealed = conceal([stubborn, array, {1, 2}], lambda leaf: False)
+    concealed = conceal([stubborn, array, {1, 2}], lambda leaf: False, in_place=in_place)
     hash(jax.tree.structure(concealed))
-    back = jax.tree.map(lambda leaf: leaf, concealed)
+    back = reveal(jax.tree.map(lambda leaf: leaf, concealed))
     assert back[0] is stubborn
     assert back[1] is array
 
 
-@given(leaves(), leaves())
-def test_structures_are_equal_exactly_if_what_they_conceal_has_the_same_key(first, second):
+@given(leaves(), leaves(), st.booleans())
+def test_structures_are_equal_exactly_if_what_they_conceal_has_the_same_key(first, second, in_place):
     def structure(leaf):
-        return jax.tree.structure(conceal({"a": leaf}, lambda leaf: False))
+        return jax.tree.structure(conceal({"a": leaf}, lambda leaf: False, in_place=in_place))
 
     arrays = (jax.Array, np.ndarray)
     if isinstance(first, arrays) or isinstance(second, arrays):
@@ -89,16 +102,36 @@ def test_structures_are_equal_exactly_if_what_they_conceal_has_the_same_key(firs
         assert hash(structure(first)) == hash(structure(second))
 
 
-def test_what_is_concealed_can_be_carried_through_a_loop():
+@pytest.mark.parametrize("in_place", [False, True])
+def test_what_is_concealed_can_be_carried_through_a_loop(in_place):
     def step(carry, x):
-        weight, function, text = jax.tree.map(lambda leaf: leaf, carry)
-        return conceal((weight + x, function, text), is_visible), None
+        weight, function, text = reveal(jax.tree.map(lambda leaf: leaf, carry))
+        return conceal((weight + x, function, text), is_visible, in_place=in_place), None
 
-    carry, _ = jax.lax.scan(step, conceal((jnp.array(0.0), jnp.tanh, "text"), is_visible), jnp.arange(4.0))
-    weight, function, text = carry
+    start = conceal((jnp.array(0.0), jnp.tanh, "text"), is_visible, in_place=in_place)
+    weight, function, text = reveal(jax.lax.scan(step, start, jnp.arange(4.0))[0])
     assert weight == 6
     assert function is jnp.tanh
     assert text == "text"
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_the_anchor_comes_out_but_is_not_kept(in_place):
+    def make():
+        def anchor(): ...
+        def other(): ...
+
+        weak = weakref.ref(anchor)
+        structure = jax.tree.structure(conceal([anchor, other, anchor], lambda leaf: False, weak, in_place=in_place))
+        return structure, anchor, other
+
+    structure, anchor, other = make()
+    found = reveal(structure.unflatten([]))
+    assert [id(leaf) for leaf in found] == [id(anchor), id(other), id(anchor)]
+    references = [weakref.ref(anchor), weakref.ref(other)]
+    del anchor, other, found
+    gc.collect()
+    assert [reference() is None for reference in references] == [True, False]
 
 
 # Keys

@@ -1,5 +1,6 @@
 """Which calls share a compiled program, which arguments are errors, and what is kept after a call."""
 
+import collections
 import copy
 import enum
 import functools as ft
@@ -306,6 +307,62 @@ def test_only_what_is_the_same_counts_as_a_repetition(jit):
         for found, expected in zip(jax.tree.leaves(output), jax.tree.leaves(args), strict=True):
             np.testing.assert_array_equal(found, expected)
         assert [str(leaf) for leaf in static] == [str(leaf) for leaf in jax.tree.leaves(args) if not eqx.is_array(leaf)]
+
+
+@pytest.mark.parametrize("jit", JIT)
+def test_containers_that_look_alike_are_not_taken_for_one_another(jit):
+    class Point(typing.NamedTuple):
+        x: typing.Any
+        y: typing.Any
+
+    class Pair(typing.NamedTuple):
+        x: typing.Any
+        y: typing.Any
+
+    array, text = jnp.ones(2), "text"
+    containers = [
+        {"x": array, "y": text},
+        collections.OrderedDict(x=array, y=text),
+        collections.OrderedDict(y=text, x=array),
+        collections.defaultdict(list, x=array, y=text),
+        collections.defaultdict(dict, x=array, y=text),
+        {"x": array, "z": text},
+        Point(array, text),
+        Pair(array, text),
+        (array, text),
+        [array, text],
+        (array, (text,)),
+        (array, text, None),
+        (array, None, text),
+        (array, text, ()),
+        (array, text, []),
+        ([array], text),
+        Model(array, text),
+        Model(array, text, size=2),
+        Model(array, text, size=typing.cast(int, "2")),
+    ]
+    for keyword in (False, True):
+        function = jit(lambda x, *, y=None: (x, y))
+        for container in [container for container in containers * 2 for _ in range(2)]:
+            output = function(1, y=container)[1] if keyword else function(container)[0]
+            assert jax.tree.structure(output) == jax.tree.structure(container)
+
+
+@pytest.mark.parametrize("jit", JIT)
+def test_calls_of_many_kinds_can_alternate(jit):
+    traces = []
+
+    @jit
+    def function(x, n, **rest):
+        traces.append(n)
+        return n, len(rest)
+
+    for _ in range(3):
+        for n in range(7):
+            for rest in ({}, {"a": 1}, {"b": jnp.ones(2)}):
+                assert function(np.ones(2), n, **rest) == (n, len(rest))
+                assert function([jnp.ones(2)], n, **rest) == (n, len(rest))
+    assert len(traces) == 7 * 3 * 2
 
 
 def test_static_fields_need_not_be_hashable():

@@ -26,13 +26,6 @@ def select(selection, *trees, names="xyz"):
     return selection.mask(leaves, lambda: list(names[: len(trees)]), trees)
 
 
-def traced(function):
-    """Make a function of anything that says which leaves are traced."""
-    return lambda *args, **kwargs: function(
-        *jax.tree.map(lambda leaf: str(isinstance(leaf, jax.core.Tracer)), (args, kwargs))
-    )
-
-
 def by_tree(filter_tree, *args, **kwargs):
     """Which leaves a compiled function with this signature finds traced."""
 
@@ -169,11 +162,11 @@ def test_nodes_without_leaves_need_no_flag():
 )
 def test_a_tree_of_another_structure_is_an_error_that_names_the_first_difference(tree, path):
     argument = {"a": 1, "b": [2, 3]}
-    with pytest.raises(ValueError, match="(?s)`filter_tree`.*`y`") as info:
+    with pytest.raises(ValueError, match=r"(?s)`filter_tree`.*`y`") as info:
         by_tree((True, tree), 1, argument)
     assert f"`{path}`" in str(info.value)
     if tree is not None:
-        with pytest.raises(ValueError, match="(?s)`filter_tree`.*`x`") as info:
+        with pytest.raises(ValueError, match=r"(?s)`filter_tree`.*`x`") as info:
             by_tree(tree, argument)
         assert f"`{path}`" in str(info.value)
 
@@ -189,12 +182,12 @@ def test_a_tree_of_another_structure_is_an_error_that_names_the_first_difference
 )
 def test_nodes_of_another_type_are_an_error_although_the_leaves_are_the_same(tree, argument):
     # The key paths of lists and tuples are the same, so it takes more to tell them apart.
-    with pytest.raises(ValueError, match="(?s)`filter_tree`.*`y`") as info:
+    with pytest.raises(ValueError, match=r"(?s)`filter_tree`.*`y`") as info:
         by_tree((True, tree), 1, argument)
     assert str(jax.tree.structure(tree)) in str(info.value) or "key path" in str(info.value)
 
 
-@pytest.mark.parametrize("flag", [1, 0, "yes", 0.5, jnp.array(True), np.array(True), np.ones(2, bool), is_array := len])
+@pytest.mark.parametrize("flag", [1, 0, "yes", 0.5, jnp.array(True), np.array(True), np.ones(2, bool), len])
 def test_leaves_that_are_no_booleans_are_an_error_that_names_them(flag):
     with pytest.raises(ValueError, match=r"(?s)`filter_tree`.*`y`.*`\['k'\]\[1\]`") as info:
         by_tree((True, {"k": [True, flag]}), 1, {"k": [1, 2]})

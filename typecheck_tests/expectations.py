@@ -1,0 +1,96 @@
+"""What a file says about the errors that checkers are to report in it, in comments on the lines in question.
+
+    step(3)  # error: mypy[arg-type] pyright[reportArgumentType]
+    eqx.jitf(step)  # error: pyright[reportCallIssue]  # gap: mypy(one-filter)
+
+`error` says that the line is wrong, and with which codes which checker must say so. `gap` says that a checker does not
+do what it should on this line, and names the reason, which is explained once in `gaps.toml`: either it overlooks the
+error, or it reports one where there is none.
+"""
+
+import dataclasses
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+
+from .checkers import HERE, Checker, Diagnostic
+
+_COMMENT = re.compile(r"# (error|gap): ([^#]*?) *(?=#|$)")
+_ENTRIES = {"error": re.compile(r"([a-z]+)\[([^\]]+)\]"), "gap": re.compile(r"([a-z]+)\(([^)]+)\)")}
+
+
+@dataclasses.dataclass
+class Line:
+    """What is expected of one line: for each checker its codes or the name of its gap."""
+
+    codes: dict[str, set[str]] = dataclasses.field(default_factory=dict)
+    gaps: dict[str, str] = dataclasses.field(default_factory=dict)
+    is_wrong: bool = False
+
+
+class MarkerError(ValueError):
+    """A comment that is meant for these tests, but does not say anything that they understand."""
+
+
+def read_markers(path: str, text: str) -> dict[int, Line]:
+    """Read the comments in a file."""
+    lines: dict[int, Line] = {}
+    for number, source in enumerate(text.splitlines(), 1):
+        comments: list[tuple[str, str]] = _COMMENT.findall(source)
+        if len(comments) != source.count("# error:") + source.count("# gap:"):
+            raise MarkerError(f"{path}:{number}: cannot be read: {source.strip()}")
+        line = Line()
+        for kind, text_of_entries in comments:
+            entries: list[tuple[str, str]] = _ENTRIES[kind].findall(text_of_entries)
+            if not entries or " ".join(text_of_entries.split()) != " ".join(_spell(kind, *entry) for entry in entries):
+                raise MarkerError(f"{path}:{number}: cannot be read: # {kind}: {text_of_entries}")
+            for checker, value in entries:
+                if checker in line.codes or checker in line.gaps:
+                    raise MarkerError(f"{path}:{number}: {checker} is named twice")
+                if kind == "error":
+                    line.codes[checker] = {code.strip() for code in value.split(",")}
+                else:
+                    line.gaps[checker] = value
+            line.is_wrong |= kind == "error"
+        if comments:
+            lines[number] = line
+    return lines
+
+
+def _spell(kind: str, checker: str, value: str) -> str:
+    return f"{checker}[{value}]" if kind == "error" else f"{checker}({value})"
+
+
+def read_gaps() -> dict[str, dict[str, str]]:
+    """Read what is known about the gaps of checkers, by name."""
+    return tomllib.loads((HERE / "gaps.toml").read_text(encoding="utf-8"))
+
+
+def differences(
+    checker: Checker, expected: Mapping[str, Mapping[int, Line]], reported: Iterable[Diagnostic]
+) -> list[str]:
+    """Say where what a checker reports is not what the files say, one sentence for each line of theirs."""
+    found: dict[tuple[str, int], list[Diagnostic]] = {}
+    for diagnostic in reported:
+        found.setdefault((diagnostic.path, diagnostic.line), []).append(diagnostic)
+    marked = {(path, number) for path, lines in expected.items() for number in lines}
+    return [
+        f"{path}:{number}: {checker.name} {difference}"
+        for path, number in sorted(marked | found.keys())
+        if (difference := _difference(checker, expected[path].get(number, Line()), found.get((path, number), [])))
+    ]
+
+
+def _difference(checker: Checker, expected: Line, reported: list[Diagnostic]) -> str | None:
+    codes = {diagnostic.code for diagnostic in reported}
+    what = "; ".join(f"[{diagnostic.code}] {diagnostic.message}" for diagnostic in reported) or "no error"
+    gap = expected.gaps.get(checker.name)
+    if gap is not None:
+        is_closed = bool(reported) is expected.is_wrong
+        return f"no longer has the gap `{gap}` here: it reports {what}" if is_closed else None
+    if not checker.has_codes:
+        return None if bool(reported) is expected.is_wrong else f"reports {what}"
+    wanted = expected.codes.get(checker.name, set())
+    if codes == wanted:
+        return None
+    return f"should report {', '.join(f'[{code}]' for code in sorted(wanted)) or 'no error'}, but reports {what}"
