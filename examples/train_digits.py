@@ -190,10 +190,11 @@ def draw(training: Training, test: Digits, score: Score) -> Figure:
 
     labels, predictions = np.asarray(test.labels), np.asarray(score.predictions)
     is_wrong = predictions != labels
-    wrong, right = np.flatnonzero(is_wrong)[:16], np.flatnonzero(~is_wrong)
-    mistakes = "mistakes in red" if is_wrong.any() else "no mistakes"
-    figure.suptitle(f"{np.sum(~is_wrong)} of {len(labels)} test images read correctly ({mistakes})")
-    for place, i in enumerate([*wrong, *right][:32]):
+    wrong, right = np.flatnonzero(is_wrong), np.flatnonzero(~is_wrong)
+    figure.suptitle(
+        f"{len(right)} of {len(labels)} test images read correctly (above each what was read, mistakes in red)"
+    )
+    for place, i in enumerate([*wrong[:16], *right][:32]):
         axes = figure.add_subplot(grid[place // 8, 6 + place % 8])
         axes.imshow(test.images[i], cmap="gray_r", vmin=0, vmax=1)
         axes.set(xticks=[], yticks=[])

@@ -55,16 +55,16 @@ class BoundMethod(Module):
         # `jax.tree.unflatten` does, and as `__wrapped__`, the method that Python would have made, which is what calling
         # it needs.
         attributes = vars(self)
-        if name == "__signature__":  # one that was set on the function includes the instance
-            raise AttributeError(name)
         if "__wrapped__" not in attributes:
             if "__self__" not in attributes:
                 raise AttributeError(f"This `BoundMethod` is not initialised, so it has no attribute {name!r}.")
             wrapped = types.MethodType(attributes["__func__"], attributes["__self__"])
             object.__setattr__(self, "__wrapped__", wrapped)
-        wrapped = attributes["__wrapped__"]
-        # A Python method shows the attributes of its function.
-        return wrapped if name == "__wrapped__" else getattr(wrapped, name)
+        if name == "__wrapped__":
+            return attributes[name]
+        if name == "__signature__":  # The function's own would include `self`.
+            raise AttributeError(name)
+        return getattr(attributes["__wrapped__"], name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return BoundMethod, (self.__func__, self.__self__)

@@ -52,6 +52,7 @@ def field(
 @overload
 def field(
     *,
+    converter: None = ...,
     default: _T,
     static: bool = ...,
     init: bool = ...,
@@ -64,6 +65,7 @@ def field(
 @overload
 def field(
     *,
+    converter: None = ...,
     default_factory: Callable[[], _T],
     static: bool = ...,
     init: bool = ...,
@@ -76,6 +78,7 @@ def field(
 @overload
 def field(
     *,
+    converter: None = ...,
     static: bool = ...,
     init: bool = ...,
     repr: bool = ...,

@@ -184,7 +184,9 @@ class Dispatcher:
         except _NotSelectedError:
             return self._look_up(args, kwargs)
         except _CONVERSION_ERRORS as error:
-            self._locate_unrepresentable(error, self._analyse(args, kwargs))
+            call = self._analyse(args, kwargs)
+            self._configuration(call)  # raises if what looked dynamic is static and cannot be hashed
+            self._locate_unrepresentable(error, call)
             raise
         return output.reveal() if type(output) is Concealed else output
 

@@ -221,8 +221,7 @@ def test_a_function_is_freed_although_calls_mentioned_it(jit):
 
 @pytest.mark.parametrize("jit", JIT)
 def test_a_function_is_freed_although_it_returned_itself(jit):
-    # Fails today: what a program returns is kept in its output's treedef, and so the entry of a dictionary with weak
-    # keys keeps its own key. Were the programs an attribute of the function, Python's collector could free the cycle.
+    # What a program returns lives in its output's treedef: an entry of a weak dictionary would keep its own key.
     def use():
         def function(x):
             return x, function
@@ -259,8 +258,6 @@ def test_a_recursive_function_is_freed(jit):
     ],
 )
 def test_callables_of_other_kinds_are_freed_too(jit, make):
-    # Fails today: the programs of everything that is not a Python function are in one dictionary, whose keys keep up to
-    # 4096 of those callables alive, and with a bound method its instance, a whole trainer maybe.
     owner = CountsTraces()
     compiled = jit(make(owner))
     compiled(x)
@@ -394,7 +391,6 @@ def test_the_programs_of_one_function_are_bounded(monkeypatch):
 
 @pytest.mark.parametrize("function", [describe, operator.is_], ids=["a Python function", "no Python function"])
 def test_the_callables_around_one_function_are_bounded(monkeypatch, function):
-    # Fails today for the first: only callables without a Python function among their leaves are counted.
     monkeypatch.setattr(cache, "MAX_CONFIGURATIONS", 8)
     tokens = []
 
