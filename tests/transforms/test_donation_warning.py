@@ -13,7 +13,7 @@ def warn(text="Some donated buffers were not usable: float32[2]"):
         # As the filters are, but without turning warnings into errors.
         warnings.filterwarnings("always", append=True)
         filters = [entry for entry in warnings.filters if entry[0] != "error"]
-        warnings.filters[:] = filters  # type: ignore[index] # a list, although typed as a sequence
+        warnings.filters[:] = filters
         warnings.warn(text, UserWarning, stacklevel=2)
     return len(caught)
 

@@ -183,7 +183,7 @@ def test_silencing_leaves_no_trace_when_calls_overlap():
         assert not thread.is_alive()
         assert warnings.filters == before
     finally:
-        warnings.filters[:] = before  # type: ignore[index] # a list, although typed as a sequence
+        warnings.filters[:] = before
 
 
 @pytest.mark.parametrize("donate", ["", "ALL", "first", None, True])

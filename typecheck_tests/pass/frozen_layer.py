@@ -18,7 +18,8 @@ class TwoLayers(eqx.Module):
 
 
 model = TwoLayers(jnp.ones((3, 2)), second=jnp.ones((1, 3)))
-trainable = eqx.tree_at(lambda model: model.second, jax.tree.map(lambda _: False, model), replace=True)
+frozen = eqx.filter(model, False, replace=False)
+trainable = eqx.tree_at(lambda model: model.second, frozen, replace=True)
 
 
 @ft.partial(eqx.jitf, filter_fn=eqx.is_array)
@@ -30,8 +31,11 @@ def loss(model: TwoLayers, x: Array) -> Array:
 @eqx.jitf(filter_fn=eqx.is_array)
 def step(model: TwoLayers, x: Array, learning_rate: float) -> tuple[TwoLayers, Array]:
     value, gradient = loss(model, x)
-    updates = jax.tree.map(lambda leaf: -learning_rate * leaf, gradient)
-    return eqx.apply_updates(model, updates), value
+
+    def descend(gradient: Array) -> Array:
+        return -learning_rate * gradient
+
+    return eqx.apply_updates(model, jax.tree.map(descend, gradient)), value
 
 
 trained, value = step(model, jnp.ones(2), 0.01)

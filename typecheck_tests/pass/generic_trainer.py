@@ -13,11 +13,13 @@ _Model = TypeVar("_Model", bound=eqx.Module)
 
 
 def fit(model: _Model, loss: Callable[[_Model, Array], Array], data: Iterable[Array], rate: float) -> _Model:
+    def descend(gradient: Array) -> Array:
+        return jnp.multiply(-rate, gradient)
+
     @eqx.filter_jit
     def step(model: _Model, x: Array) -> _Model:
-        value, gradient = eqx.filter_value_and_grad(loss)(model, x)
-        del value
-        return eqx.apply_updates(model, jax.tree.map(lambda leaf: -rate * leaf, gradient))
+        gradient = eqx.filter_grad(loss)(model, x)
+        return eqx.apply_updates(model, jax.tree.map(descend, gradient))
 
     for x in data:
         model = step(model, x)

@@ -328,6 +328,8 @@ if MYPY:
     ) -> _ValueAndGradientOf[_LossOrNothing, _Argnums, _HasAux]: ...
 
 else:
+    # Without a function, `filter_fn` and `filter_tree` share their overloads: with a set for each, pyright goes astray
+    # where `functools.partial` is applied to `gradf`.
     @overload
     def gradf(
         fun: Callable[_P, ArrayLike], *, filter_fn: _Filter, argnums: _At0 = 0, has_aux: _No = False,
@@ -360,32 +362,17 @@ else:
     ) -> _GradientAt[_P, _Output, _Argnums, _HasAux]: ...
     @overload
     def gradf(
-        *, filter_fn: _Filter, argnums: _At0 = 0, has_aux: _No = False,
+        *, filter_fn: _Filter = ..., filter_tree: Any = ..., argnums: _At0 = 0, has_aux: _No = False,
         holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
     ) -> _ToGradient: ...
     @overload
     def gradf(
-        *, filter_fn: _Filter, argnums: _At0 = 0, has_aux: _Yes,
+        *, filter_fn: _Filter = ..., filter_tree: Any = ..., argnums: _At0 = 0, has_aux: _Yes,
         holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
     ) -> _ToGradientAux: ...
     @overload
     def gradf(
-        *, filter_fn: _Filter, argnums: _Argnums, has_aux: _HasAux = ...,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _ToGradientAt[_Argnums, _HasAux]: ...
-    @overload
-    def gradf(
-        *, filter_tree: Any, argnums: _At0 = 0, has_aux: _No = False,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _ToGradient: ...
-    @overload
-    def gradf(
-        *, filter_tree: Any, argnums: _At0 = 0, has_aux: _Yes,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _ToGradientAux: ...
-    @overload
-    def gradf(
-        *, filter_tree: Any, argnums: _Argnums, has_aux: _HasAux = ...,
+        *, filter_fn: _Filter = ..., filter_tree: Any = ..., argnums: _Argnums, has_aux: _HasAux = ...,
         holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
     ) -> _ToGradientAt[_Argnums, _HasAux]: ...
 
@@ -421,32 +408,17 @@ else:
     ) -> _ValueAndGradientAt[_P, _Output, _Argnums, _HasAux]: ...
     @overload
     def value_and_grad_f(
-        *, filter_fn: _Filter, argnums: _At0 = 0, has_aux: _No = False,
+        *, filter_fn: _Filter = ..., filter_tree: Any = ..., argnums: _At0 = 0, has_aux: _No = False,
         holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
     ) -> _ToValueAndGradient: ...
     @overload
     def value_and_grad_f(
-        *, filter_fn: _Filter, argnums: _At0 = 0, has_aux: _Yes,
+        *, filter_fn: _Filter = ..., filter_tree: Any = ..., argnums: _At0 = 0, has_aux: _Yes,
         holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
     ) -> _ToValueAndGradientAux: ...
     @overload
     def value_and_grad_f(
-        *, filter_fn: _Filter, argnums: _Argnums, has_aux: _HasAux = ...,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _ToValueAndGradientAt[_Argnums, _HasAux]: ...
-    @overload
-    def value_and_grad_f(
-        *, filter_tree: Any, argnums: _At0 = 0, has_aux: _No = False,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _ToValueAndGradient: ...
-    @overload
-    def value_and_grad_f(
-        *, filter_tree: Any, argnums: _At0 = 0, has_aux: _Yes,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _ToValueAndGradientAux: ...
-    @overload
-    def value_and_grad_f(
-        *, filter_tree: Any, argnums: _Argnums, has_aux: _HasAux = ...,
+        *, filter_fn: _Filter = ..., filter_tree: Any = ..., argnums: _Argnums, has_aux: _HasAux = ...,
         holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
     ) -> _ToValueAndGradientAt[_Argnums, _HasAux]: ...
 
