@@ -23,6 +23,12 @@ from ._transforms.grad import value_and_grad_f as value_and_grad_f
 from ._transforms.jit import filter_jit as filter_jit
 from ._transforms.jit import jitf as jitf
 
+# Trees
+from ._tree.at import tree_at as tree_at
+from ._tree.check import tree_check as tree_check
+from ._tree.equal import tree_equal as tree_equal
+from ._tree.one_level import tree_flatten_one_level as tree_flatten_one_level
+
 # Filters
 from ._tree.partition import combine as combine
 from ._tree.partition import filter as filter
@@ -31,12 +37,6 @@ from ._tree.predicates import is_array as is_array
 from ._tree.predicates import is_array_like as is_array_like
 from ._tree.predicates import is_inexact_array as is_inexact_array
 from ._tree.predicates import is_inexact_array_like as is_inexact_array_like
-
-# Trees
-from ._tree.at import tree_at as tree_at
-from ._tree.check import tree_check as tree_check
-from ._tree.equal import tree_equal as tree_equal
-from ._tree.one_level import tree_flatten_one_level as tree_flatten_one_level
 from ._tree.pretty import tree_pformat as tree_pformat
 from ._tree.pretty import tree_pprint as tree_pprint
 from ._tree.updates import apply_updates as apply_updates

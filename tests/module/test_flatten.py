@@ -319,15 +319,6 @@ def test_a_slot_that_is_not_a_field_is_no_leaf() -> None:
 # Classes with unusual bases
 
 
-def test_instances_of_builtin_exceptions_can_be_modules() -> None:
-    class PlaceError(Module, Exception):
-        where: Any
-
-    assert jax.tree.leaves(PlaceError(3)) == [3]
-    with pytest.raises(PlaceError):
-        raise PlaceError(4)
-
-
 def test_a_mixin_with_slots_of_its_own_is_no_obstacle() -> None:
     class Mixin:
         __slots__ = ()

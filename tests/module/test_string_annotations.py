@@ -62,8 +62,8 @@ def test_abstract_attributes_are_recognised_in_every_spelling() -> None:
     assert unmet(Abstract) == ({"a", "b", "e"}, {"c", "d"})
     assert list(untyped(Abstract).__dataclass_fields__) == ["f"]
 
-    class Concrete(Abstract):
-        a: int  # type: ignore[misc]
+    class Concrete(Abstract):  # type: ignore[misc]
+        a: int
         b: Any = 2
         c: ClassVar[str] = "c"  # pyright: ignore[reportIncompatibleVariableOverride]
         d: typing.ClassVar[Any] = None

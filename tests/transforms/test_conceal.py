@@ -74,7 +74,7 @@ def test_in_place_a_prefix_of_the_tree_fits():
 
 @pytest.mark.parametrize("in_place", [False, True])
 def test_leaves_that_can_neither_be_hashed_nor_compared_can_be_concealed(in_place):
-    class Stubborn:
+    class Stubborn:  # noqa: PLW1641 # that is the point
         def __eq__(self, other):
             raise RuntimeError("not to be compared")
 

@@ -281,7 +281,7 @@ def test_objects_that_come_out_belong_to_the_program_that_was_run(jit):
 
 @pytest.mark.parametrize("jit", JIT)
 def test_objects_of_any_kind_come_out_although_they_cannot_be_hashed_or_compared(jit):
-    class Stubborn:
+    class Stubborn:  # noqa: PLW1641 # that is the point
         def __eq__(self, other):
             raise RuntimeError("not to be compared")
 

@@ -1,10 +1,10 @@
 """Compiled functions inside other transformations, under other settings of JAX, and in several threads at once."""
 
-import concurrent.futures
 import contextlib
 import functools as ft
 import threading
 import typing
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
@@ -302,7 +302,7 @@ def test_threads_do_not_get_in_each_others_way(jit):
             if index == 0 and i % 7 == 0:
                 eqx.clear_caches()
 
-    with concurrent.futures.ThreadPoolExecutor(count) as executor:
+    with ThreadPoolExecutor(count) as executor:
         for future in [executor.submit(work, index) for index in range(count)]:
             future.result()
 
@@ -320,7 +320,7 @@ def test_settings_of_one_thread_do_not_reach_another():
             assert done.wait(30)
             return function(jnp.ones(2))
 
-    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+    with ThreadPoolExecutor(1) as executor:
         future = executor.submit(without_jit)
         assert inside.wait(30)
         assert function(jnp.ones(2)) is True

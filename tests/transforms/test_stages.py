@@ -5,9 +5,9 @@ import typing
 
 import jax
 import jax.numpy as jnp
-import jax.stages
 import numpy as np
 import pytest
+from jax import stages
 
 import equinox as eqx
 
@@ -72,9 +72,9 @@ def test_each_step_holds_the_object_of_jax(jit):
     traced = jit(function).trace(x, 3)
     lowered = traced.lower()
     compiled = lowered.compile()
-    assert isinstance(traced.traced, jax.stages.Traced)
-    assert isinstance(lowered.lowered, jax.stages.Lowered)
-    assert isinstance(compiled.compiled, jax.stages.Compiled)
+    assert isinstance(traced.traced, stages.Traced)
+    assert isinstance(lowered.lowered, stages.Lowered)
+    assert isinstance(compiled.compiled, stages.Compiled)
 
 
 @each_jit

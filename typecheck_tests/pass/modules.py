@@ -1,4 +1,4 @@
-"""Modules as people write them: generated and own `__init__`, options of fields, inheritance, generics, abstract fields."""
+"""Modules as people write them: own and generated `__init__`, options of fields, inheritance, generics."""
 
 import abc
 import dataclasses
@@ -23,11 +23,12 @@ class Affine(eqx.Module):
     count: ClassVar[int] = 2
 
     def __call__(self, x: Array) -> Array:
-        y = jnp.multiply(self.scale, self.weight @ x)
+        y: Array = self.scale * (self.weight @ x)
         return y if self.bias is None else y + self.bias
 
     def norm(self, order: int = 2) -> Array:
-        return jnp.linalg.norm(self.weight, order)
+        norm: Array = jnp.linalg.norm(self.weight, order)
+        return norm
 
 
 class Deep(Affine):

@@ -1,4 +1,4 @@
-"""The quick example: a model, a loss, its gradient; compiled and differentiated by `functools.partial` as a decorator."""
+"""The quick example: a model, and the gradient of its loss, compiled; with `functools.partial` for a decorator."""
 
 import functools as ft
 
