@@ -49,7 +49,7 @@ types: $(VENV)/.dev ## check types with mypy and pyright
 	@# Where there is a stub, mypy reads nothing else unless it is told to.
 	@modules=$$(find equinox -name '*.pyi' | sed 's/pyi$$/py/'); [ -z "$$modules" ] || $(VENV)/bin/mypy $$modules
 	@echo "==> checking types (pyright)"
-	@$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
+	@$(VENV)/bin/pyright --level error --pythonpath $(VENV)/bin/python
 
 .PHONY: pytest
 pytest: $(VENV)/.dev ## run the tests

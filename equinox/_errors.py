@@ -6,6 +6,7 @@ out.
 """
 
 import inspect
+from types import FrameType
 from typing import Any, cast
 
 import jax
@@ -52,7 +53,13 @@ def first_user_frame() -> int:
     level = 1
     frame = inspect.currentframe()
     frame = frame and frame.f_back
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+    while frame is not None and _is_hidden(frame):
         frame = frame.f_back
         level += 1
     return level
+
+
+def _is_hidden(frame: FrameType) -> bool:
+    # The `__init__` that `dataclasses` writes for a class runs in the user's module, but nobody has seen its code.
+    is_generated = frame.f_code.co_name == "__init__" and frame.f_code.co_filename == "<string>"
+    return is_generated or frame.f_globals.get("__name__", "").partition(".")[0] == __package__

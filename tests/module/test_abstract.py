@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar
 import pytest
 
 from equinox import AbstractClassVar, AbstractVar, Module
-from tests.module.untyped import untyped
+from tests.untyped import untyped
 
 _T = TypeVar("_T")
 

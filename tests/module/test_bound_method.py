@@ -14,9 +14,9 @@ from hypothesis import given
 import equinox as eqx
 from equinox import Module
 from equinox._module.bound_method import BoundMethod
-from tests.module.untyped import untyped
 from tests.module_strategies import Box, modules
 from tests.strategies import same_tree
+from tests.untyped import untyped
 
 
 class Scale(Module):

@@ -15,7 +15,7 @@ from beartype import beartype
 from jaxtyping import Array, Float, jaxtyped
 
 from equinox import AbstractClassVar, AbstractVar, Module, field
-from tests.module.untyped import untyped
+from tests.untyped import untyped
 
 # In which order things happen
 

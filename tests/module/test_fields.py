@@ -9,7 +9,7 @@ import pytest
 
 import equinox as eqx
 from equinox import Module, field, static_field
-from tests.module.untyped import untyped
+from tests.untyped import untyped
 
 # The field itself
 

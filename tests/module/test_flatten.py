@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from jax.tree_util import GetAttrKey, keystr
 
 from equinox import Module, field, module_update_wrapper
-from tests.module.untyped import untyped
 from tests.module_strategies import modules
 from tests.strategies import leaves, same_tree
+from tests.untyped import untyped
 
 _T = TypeVar("_T")
 

@@ -14,7 +14,7 @@ import pytest
 
 from equinox import Module, field
 from equinox._module.bound_method import BoundMethod
-from tests.module.untyped import untyped
+from tests.untyped import untyped
 
 _T = TypeVar("_T")
 

@@ -15,7 +15,7 @@ import equinox as eqx
 from equinox import Module
 from equinox._module.bound_method import BoundMethod
 from equinox._module.method import Method
-from tests.module.untyped import untyped
+from tests.untyped import untyped
 
 
 class Base(Module):

@@ -15,8 +15,8 @@ from hypothesis import given
 
 import equinox as eqx
 from equinox import Module, field
-from tests.module.untyped import untyped
 from tests.module_strategies import modules
+from tests.untyped import untyped
 
 _T = TypeVar("_T")
 

@@ -9,8 +9,8 @@ from hypothesis import given
 
 import equinox as eqx
 from equinox import Module, Partial
-from tests.module.untyped import untyped
 from tests.strategies import pytrees, same_tree
+from tests.untyped import untyped
 
 
 def collect(*args: Any, **kwargs: Any) -> Any:
@@ -45,7 +45,6 @@ def test_the_function_is_required() -> None:
 def test_function_and_arguments_are_children(first: Any, second: Any) -> None:
     partial = Partial(collect, first, key=second)
     assert (partial.func, partial.args, partial.keywords) == (collect, (first,), {"key": second})
-    assert same_tree([collect, first, second], list(jax.tree.leaves(partial))) or True
     assert all(a is b for a, b in zip(jax.tree.leaves(partial), jax.tree.leaves([collect, first, second]), strict=True))
     mapped = jax.tree.map(lambda leaf: leaf, partial)
     assert same_tree(mapped, partial)
@@ -81,7 +80,7 @@ def test_it_can_be_compiled_with_its_arrays_as_inputs() -> None:
     for value in (1.0, 2.0):
         assert call(Partial(add, jnp.array(value)), jnp.array(1.0)) == value + 1
     assert len(traces) == 1
-    assert jax.grad(lambda f: Partial(jnp.multiply, 3.0)(f))(2.0) == 3.0
+    assert jax.grad(Partial(jnp.multiply, 3.0))(2.0) == 3.0
 
 
 def test_an_array_inside_a_compiled_function_is_warned_of() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from equinox import Module, StrictConfig
-from tests.module.untyped import untyped
+from tests.untyped import untyped
 
 
 def test_it_translates_to_what_the_keyword_strict_understands() -> None:

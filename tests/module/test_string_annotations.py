@@ -14,7 +14,7 @@ import pytest
 
 import equinox as eqx
 from equinox import AbstractClassVar, AbstractVar, Module, field
-from tests.module.untyped import untyped
+from tests.untyped import untyped
 
 if TYPE_CHECKING:
     from nowhere import Unknown  # type: ignore[import-not-found]  # pyright: ignore[reportMissingImports]

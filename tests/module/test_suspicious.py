@@ -1,4 +1,5 @@
 import functools
+import inspect
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 import equinox as eqx
 from equinox import Module, field
-from tests.module.untyped import untyped
+from tests.untyped import untyped
 
 
 class Model(Module):
@@ -68,11 +69,6 @@ CLASSES = [Generated, GeneratedWithPostInit, Custom, CustomAroundGenerated]
 TRANSFORMED = "Possibly assigning a JAX-transformed callable as an attribute"
 
 
-def line_of_call() -> int:
-    """The first line of the caller's caller's statement."""
-    raise NotImplementedError
-
-
 @pytest.mark.parametrize("cls", CLASSES)
 @pytest.mark.parametrize("transformation", TRANSFORMATIONS, ids=lambda f: f.__name__)
 def test_a_transformed_model_is_warned_of_once_at_the_users_line(
@@ -91,7 +87,7 @@ def test_a_transformed_model_is_warned_of_once_at_the_users_line(
     [
         lambda model: jax.jit(model.method),
         lambda model: jax.jit(jax.vmap(model)),
-        lambda model: jax.jit(functools.wraps(model)(lambda x: model(x))),
+        lambda model: jax.jit(functools.wraps(model)(lambda x: 2 * model(x))),
         lambda model: [jax.jit(model)],
         lambda model: {"a": (1, {"b": jax.jit(model)})},
         lambda model: jax.jit(eqx.Partial(jnp.add, np.ones(2))),
@@ -114,6 +110,14 @@ def test_a_keyword_argument_is_looked_at_too(model: Model) -> None:
         Generated(1, other=jax.jit(model))
     with pytest.warns(UserWarning, match=TRANSFORMED):
         Generated(value=jax.jit(model))
+
+
+def test_the_warning_for_an_argument_names_the_line_of_the_call(model: Model) -> None:
+    transformed = jax.jit(model)
+    line = untyped(inspect.currentframe()).f_lineno + 2
+    with pytest.warns(UserWarning, match=TRANSFORMED) as record:
+        Generated(transformed)
+    assert record[0].lineno == line
 
 
 def test_the_warning_for_an_assignment_names_the_line_of_the_assignment(model: Model) -> None:
@@ -206,7 +210,7 @@ def test_other_values_of_a_static_field_are_fine(value: Any) -> None:
 
 def test_a_static_array_that_a_converter_makes_harmless_is_fine() -> None:
     class Harmless(Module):
-        value: Any = field(static=True, converter=lambda array: tuple(array.tolist()))
+        value: Any = field(static=True, converter=lambda array: tuple(untyped(array).tolist()))
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -14,8 +14,8 @@ from hypothesis import given
 
 import equinox as eqx
 from equinox import Module, field, module_update_wrapper
-from tests.module.untyped import untyped
 from tests.strategies import pytrees, same_tree
+from tests.untyped import untyped
 
 NAMES = ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__")
 
@@ -97,9 +97,8 @@ def test_names_that_the_function_lacks_are_those_of_the_class() -> None:
 
 def test_annotations_that_cannot_be_evaluated_are_left_out() -> None:
     class Lazy:
-        @property
-        def __annotations__(self) -> Any:
-            raise NameError("not defined yet")
+        def __getattr__(self, name: str) -> Any:
+            raise NameError("not defined yet") if name == "__annotations__" else AttributeError(name)
 
         def __call__(self) -> None: ...
 

@@ -29,7 +29,7 @@ def test_the_slope_is_a_leaf_as_weakly_typed_as_it_was_given():
 
 def test_without_a_slope_it_is_an_error():
     with pytest.raises(ValueError, match=r"`init_alpha`.*None"):
-        eqx.nn.PReLU(None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] # on purpose
+        eqx.nn.PReLU(None)
 
 
 def test_nan_stays_nan():

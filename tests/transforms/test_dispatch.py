@@ -275,6 +275,21 @@ def test_keywords_and_values_are_not_mixed_up(jit):
 
 
 @pytest.mark.parametrize("jit", JIT)
+def test_repeated_calls_that_differ_in_a_name_only_are_told_apart(jit):
+    function = jit(lambda *args, **kwargs: (args, kwargs))
+    x, text = jnp.ones(2), "text"
+    for names in ["ab", "ac", "bc", "ab", "a", "b"]:
+        for _ in range(3):
+            args, kwargs = function(x, **dict.fromkeys(names, text))
+            assert len(args) == 1
+            assert kwargs == dict.fromkeys(names, text)
+    for _ in range(3):
+        assert function(x, text)[1] == {}
+        assert function(x, a=text)[1] == {"a": text}
+        assert function((x, text))[1] == {}
+
+
+@pytest.mark.parametrize("jit", JIT)
 def test_only_what_is_the_same_counts_as_a_repetition(jit):
     # One call after another like it takes a shortcut. Each of these differs from the one before in one respect.
     function = jit(

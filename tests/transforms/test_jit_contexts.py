@@ -73,6 +73,17 @@ def test_without_jit_the_function_runs_on_concrete_arrays_each_time(jit):
     assert runs == [False, True, True]
 
 
+def test_without_jit_results_are_as_they_are_whatever_the_options():
+    sharding = jax.sharding.SingleDeviceSharding(jax.devices("cpu")[0])
+    function = eqx.jitf(lambda x: (x, jnp.tanh, "text"), filter_fn=eqx.is_array, out_shardings=sharding)
+    x = jnp.ones(2)
+    with jax.disable_jit():
+        y, tanh, text = function(x)
+        assert y is x
+        assert tanh is jnp.tanh
+        assert text == "text"
+
+
 def test_what_is_first_called_without_jit_is_compiled_later():
     runs = []
 
