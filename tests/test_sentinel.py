@@ -1,6 +1,7 @@
 import inspect
 
 from equinox._sentinel import Sentinel, sentinel
+from tests.untyped import untyped
 
 
 def test_it_is_equal_to_itself_only() -> None:
