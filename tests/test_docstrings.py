@@ -33,7 +33,7 @@ def public_functions_of(module: ModuleType) -> list[str]:
     return [
         name
         for name, value in vars(module).items()
-        if inspect.isroutine(inspect.unwrap(value)) and value.__module__ == module.__name__ and id(value) in offered
+        if inspect.isroutine(inspect.unwrap(value)) and id(value) in offered and value.__module__ == module.__name__
     ]
 
 

@@ -1,5 +1,7 @@
 """Each type checker reports the errors that the files say it reports, and no other."""
 
+from pathlib import Path
+
 import pytest
 
 from typecheck_tests.checkers import CHECKERS, HERE, Checker, files
@@ -15,7 +17,8 @@ MARKERS = {
 @pytest.mark.parametrize("checker", CHECKERS, ids=lambda checker: checker.name)
 def test_checker_reports_exactly_the_errors_that_are_expected(checker: Checker) -> None:
     found = differences(checker, MARKERS, checker.run(files(*FOLDERS)))
-    assert not found, "\n" + "\n".join(found)
+    if found:
+        pytest.fail("\n".join(found), pytrace=False)
 
 
 def test_every_wrong_line_says_what_each_checker_with_codes_does() -> None:
@@ -48,7 +51,7 @@ def test_names_in_markers_are_those_of_checkers() -> None:
 
 
 @pytest.mark.parametrize("path", files("pass", "reveal"), ids=lambda path: path.relative_to(HERE).as_posix())
-def test_programs_need_no_help_to_pass(path) -> None:
+def test_programs_need_no_help_to_pass(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     for help_ in ("type: ignore", "pyright: ignore", "cast(", "type: Any", "# mypy:", "# pyright:"):
         assert help_ not in text

@@ -24,10 +24,11 @@ def compare(source: str, *codes: str, checker: Checker = STRICT) -> list[str]:
         ("x  # error: strict[a, b]", ("b", "a")),
         ("x  # error: strict[a] other[b]", ("a",)),
         ("x  # error: other[a]  # gap: strict(reason)", ()),
+        ("x  # error  # gap: strict(reason)", ()),
         ("x  # gap: strict(reason)", ("a",)),
     ],
 )
-def test_what_is_expected_is_no_difference(source, codes):
+def test_what_is_expected_is_no_difference(source: str, codes: tuple[str, ...]) -> None:
     assert compare(source, *codes) == []
 
 
@@ -40,17 +41,20 @@ def test_what_is_expected_is_no_difference(source, codes):
         pytest.param("x  # error: strict[a]", ("a", "b"), ["[a]", "[b] the message"], id="one code too many"),
         pytest.param("x  # error: strict[a, b]", ("a",), ["[b]", "[a] the message"], id="one code too few"),
         pytest.param("x  # error: other[a]  # gap: strict(reason)", ("a",), ["reason", "[a]"], id="now it is found"),
+        pytest.param("x  # error", ("a",), ["no error", "[a]"], id="an error that nobody should report"),
         pytest.param("x  # gap: strict(reason)", (), ["reason", "no error"], id="now it is accepted"),
     ],
 )
-def test_a_difference_names_the_place_the_checker_and_both_sides(source, codes, fragments):
+def test_a_difference_names_the_place_the_checker_and_both_sides(
+    source: str, codes: tuple[str, ...], fragments: list[str]
+) -> None:
     (difference,) = compare(source, *codes)
     assert difference.startswith("file.py:1: strict ")
     for fragment in fragments:
         assert fragment in difference
 
 
-def test_of_a_checker_without_codes_any_error_will_do():
+def test_of_a_checker_without_codes_any_error_will_do() -> None:
     assert compare("x  # error: strict[a]", "whatever", checker=LENIENT) == []
     assert compare("x  # error: strict[a]", checker=LENIENT)
     assert compare("x", "whatever", checker=LENIENT)
@@ -61,8 +65,8 @@ def test_of_a_checker_without_codes_any_error_will_do():
 @pytest.mark.parametrize(
     "source",
     [
-        "x  # error:",
         "x  # error: strict",
+        "x  # gap:",
         "x  # error: strict(reason)",
         "x  # error: strict[a] and more",
         "x  # gap: strict[a]",
@@ -70,6 +74,6 @@ def test_of_a_checker_without_codes_any_error_will_do():
         "x  # error: strict[a]  # gap: strict(reason)",
     ],
 )
-def test_a_comment_that_cannot_be_read_is_an_error_that_names_the_place(source):
+def test_a_comment_that_cannot_be_read_is_an_error_that_names_the_place(source: str) -> None:
     with pytest.raises(MarkerError, match=r"file\.py:1"):
         read_markers("file.py", source)

@@ -24,7 +24,7 @@ class Partial(Module, Generic[_R_co]):
     ```python
     >>> shift = eqx.Partial(jnp.add, jnp.array(1.0))
     >>> shift(2.0)
-    Array(3., dtype=float32)
+    Array(3., dtype=float32, weak_type=True)
     >>> jax.tree.map(lambda x: 10 * x, shift.args)
     (Array(10., dtype=float32, weak_type=True),)
 

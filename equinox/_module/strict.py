@@ -15,7 +15,18 @@ def StrictConfig(force_abstact: bool = False, force_abstract: bool = False, **kw
 
     **Returns**
 
-    What the class keyword `strict` understands.
+    What the class keyword `strict` understands: `None` for an abstract class, else `False`.
+
+    **Example**
+    ```python
+    >>> class Abstract(eqx.Module, strict=eqx.StrictConfig(force_abstract=True)):
+    ...     pass
+    >>> Abstract()
+    Traceback (most recent call last):
+        ...
+    TypeError: Cannot instantiate abstract Module `Abstract`: ...
+
+    ```
     """
     del kwargs
     return None if force_abstact or force_abstract else False

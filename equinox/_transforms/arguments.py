@@ -12,7 +12,7 @@ class Arguments:
     """What the signature of a function says about the arguments of its calls."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self.function_name = name_of(function)
+        self.function_name: str = name_of(function)
         try:
             self._signature: inspect.Signature | None = inspect.signature(function)
         except (TypeError, ValueError):  # builtins without one

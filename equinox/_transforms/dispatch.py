@@ -39,6 +39,7 @@ _CONVERSION_ERRORS: Final = (TypeError, ValueError, OverflowError)
 #: How many calls of one function are recognised at a glance.
 _MAX_RECENT: Final = 4
 
+_NOT_SELECTED: Final = "an array that the filter does not select would be static, but arrays cannot be hashed."
 _ADVICE: Final = "Give its type `__hash__` and `__eq__`, or pass what it holds as arrays."
 
 
@@ -126,7 +127,7 @@ class Dispatcher:
                     f"callable `{name_of(function)}` is static and cannot be hashed. It is {describe(leaf)}. {_ADVICE}"
                 )
         key = (treedef, *(None if is_own(leaf) else self._static_key(leaf) for leaf in leaves), options)
-        self.tables = shared(self._anchor, key, _Tables)
+        self.tables: _Tables = shared(self._anchor, key, _Tables)
         self._arguments: Arguments | None = None
         #: Leaves of these types are dynamic, or the call is an error.
         self._selected_kinds: frozenset[type] = frozenset()
@@ -194,7 +195,7 @@ class Dispatcher:
         """Make a call that is not just like one of the last."""
         call = self._analyse(args, kwargs)
         configuration = self._configuration(call)
-        if self._selected_kinds.issuperset(map(type, call.dynamic)):
+        if self._selected_kinds and self._selected_kinds.issuperset(map(type, call.dynamic)):
             self._remember(configuration.call, call)
         try:
             output = configuration.call(*self._own, *call.dynamic)
@@ -231,7 +232,7 @@ class Dispatcher:
             with jax.disable_jit(False):
                 return self._configuration(call).jitted.trace(*self._own, *call.dynamic), call.key
         except _CONVERSION_ERRORS as error:
-            self._locate_unrepresentable(error, call)
+            self._locate_unrepresentable(error, call, may_be_structs=True)
             raise
 
     def difference(self, key: Hashable, other_key: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
@@ -318,7 +319,7 @@ class Dispatcher:
 
         def traced(*arrays: Any) -> Any:
             if is_selective and not all(map(is_inexact_array, arrays[own.hole_count :])):
-                raise _NotSelectedError
+                raise _NotSelectedError(f"`{traced.__name__}`: {_NOT_SELECTED}")
             function = own.fill(arrays[: own.hole_count])
             arguments = given.fill(arrays[own.hole_count :])
             if names:
@@ -399,10 +400,12 @@ class Dispatcher:
             f"of `{self.arguments.function_name}` cannot be hashed."
         )
 
-    def _locate_unrepresentable(self, error: Exception, call: _Call) -> None:
+    def _locate_unrepresentable(self, error: Exception, call: _Call, may_be_structs: bool = False) -> None:
         """Say so if the reason for the error is a leaf that was selected for tracing but that JAX cannot trace."""
         places = self.arguments.locate_leaves(call.args, call.kwargs)
         for leaf, is_dynamic, place in zip(call.leaves, call.mask, places, strict=True):
+            if may_be_structs and isinstance(leaf, _Struct):
+                continue
             if is_dynamic and type(leaf) not in JAX_ARRAY_TYPES and not _is_representable(leaf):
                 kind = next(kind for kind in _CONVERSION_ERRORS if isinstance(error, kind))
                 raise kind(

@@ -68,8 +68,6 @@ def _hashable(value: Any) -> Any:
 
 
 def _as_tuple(value: Any) -> tuple[Any, ...]:
-    if value is None:
-        return ()
     if isinstance(value, str):
         return (value,)
     try:
@@ -140,13 +138,15 @@ def jitf(
     selection = make_selection("jitf", filter_fn, filter_tree)
     options: dict[str, Any] = {"static_argnums": static_argnums, "static_argnames": static_argnames}
     options |= {"donate_argnums": donate_argnums, "donate_argnames": donate_argnames}
+    # Some are read more than once, which an iterator would not survive.
+    options = {name: value if value is None else _as_tuple(value) for name, value in options.items()}
     if fun is sentinel:
         jax.jit(_no_function, **jit_kwargs)  # raises an error for options that it does not have
         return as_decorator(jitf, options | jit_kwargs | {"filter_fn": filter_fn, "filter_tree": filter_tree})
     check_callable("jitf", fun)
     # The same, and for arguments that the function does not have. Shardings may have places for static leaves.
     jax.jit(fun, **options, **{name: value for name, value in jit_kwargs.items() if not name.endswith("_shardings")})
-    donated = (*_as_tuple(donate_argnums), *_as_tuple(donate_argnames))
+    donated = (*(options["donate_argnums"] or ()), *(options["donate_argnames"] or ()))
     is_known = isinstance(selection, ByFunction) and selection.function in SELECTED_KINDS
     return _wrap(
         "jitf",
@@ -155,8 +155,8 @@ def jitf(
             predicate=filter_fn if is_known else None,
             selection=selection,
             is_output=is_array_like,
-            static_argnums=_as_tuple(static_argnums),
-            static_argnames=_as_tuple(static_argnames),
+            static_argnums=options["static_argnums"] or (),
+            static_argnames=options["static_argnames"] or (),
             donation=Donation(donated) if donated else None,
             jit=_jit_options(jit_kwargs),
         ),

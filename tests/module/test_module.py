@@ -16,6 +16,7 @@ from hypothesis import given
 import equinox as eqx
 from equinox import Module, field
 from tests.module_strategies import modules
+from tests.naming import show
 from tests.untyped import untyped
 
 _T = TypeVar("_T")
@@ -335,7 +336,7 @@ def test_a_deep_copy_copies_the_values() -> None:
         Linear(1, 2).apply,
         eqx.Partial(divmod, 7),
     ],
-    ids=repr,
+    ids=show,
 )
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("prepare", [lambda m: m, lambda m: jax.tree.map(lambda x: x, m), copy.copy, copy.deepcopy])

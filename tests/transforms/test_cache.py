@@ -158,6 +158,47 @@ def test_callables_without_a_function_share_by_equality(jit):
         assert counter.count == count
 
 
+class EqualByFactor:
+    """A callable that is equal to others."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, x):
+        return self.factor * x
+
+    def __eq__(self, other):
+        return type(other) is EqualByFactor and self.factor == other.factor
+
+    def __hash__(self):
+        return hash(self.factor)
+
+
+@pytest.mark.parametrize("jit", JIT)
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda owner: owner, id="callable instance"),
+        pytest.param(lambda owner: owner.__call__, id="bound method"),
+        pytest.param(eqx.Partial, id="Partial"),
+    ],
+)
+def test_what_shares_goes_on_working_when_the_first_one_is_gone(jit, make):
+    owner, other = CountsTraces(), CountsTraces()
+    equal, equal_other = EqualByFactor(2.0), EqualByFactor(2.0)
+    first = jit(make(equal))
+    assert first(1.0) == 2
+    jit(make(owner))(x)
+    del first, equal
+    gc.collect()
+    # Other shapes make the function run again, from what the first wrapper left behind.
+    for size in (3, 4):
+        jit(make(owner))(np.ones(size))
+        jit(make(other))(np.ones(size))
+        np.testing.assert_array_equal(jit(make(equal_other))(np.ones(size)), 2 * np.ones(size))
+    assert (owner.count, other.count) == (3, 2)
+
+
 def test_a_wrapper_made_anew_from_its_leaves_shares():
     counter = []
 

@@ -84,6 +84,11 @@ def test_leaves_that_can_neither_be_hashed_nor_compared_can_be_concealed(in_plac
     back = reveal(jax.tree.map(lambda leaf: leaf, concealed))
     assert back[0] is stubborn
     assert back[1] is array
+    # The same object is the same; of others nothing is known.
+    again = conceal(back, lambda leaf: False, in_place=in_place)
+    other = conceal([Stubborn(), array, back[2]], lambda leaf: False, in_place=in_place)
+    assert jax.tree.structure(again) == jax.tree.structure(concealed)
+    assert jax.tree.structure(other) != jax.tree.structure(concealed)
 
 
 @given(leaves(), leaves(), st.booleans())

@@ -4,6 +4,10 @@ import functools as ft
 import inspect
 import math
 import operator
+import os
+import pathlib
+import subprocess
+import sys
 import typing
 
 import jax
@@ -164,6 +168,20 @@ def test_jitf_calls_its_filter_once_for_each_leaf_of_all_arguments():
 
     eqx.jitf(lambda a, b, *, c, **rest: 0, filter_fn=filter_fn)("a", {"k": [1.0, "b"]}, c=(2.0, None), d="d")
     assert asked == ["a", 1.0, "b", 2.0, "d"]
+
+
+def test_jitf_asks_its_filter_in_each_call():
+    asked = []
+
+    def filter_fn(leaf):
+        asked.append(leaf)
+        return isinstance(leaf, float)
+
+    function = eqx.jitf(lambda a, b: 0, filter_fn=filter_fn)
+    for _ in range(3):
+        function("a", 1.0)
+        function("a", "b")
+    assert asked == ["a", 1.0, "a", "b"] * 3
 
 
 def test_jitf_does_not_ask_its_filter_about_arguments_that_are_static_as_a_whole():
@@ -450,6 +468,23 @@ def test_an_error_in_the_function_comes_through_and_leaves_nothing_behind(jit):
     np.testing.assert_array_equal(function(jnp.ones(2)), [1, 1])
 
 
+@pytest.mark.parametrize("jit", JIT)
+def test_a_failing_callback_is_the_error_that_jax_raises(jit):
+    def fail(x):
+        raise LookupError("from the callback")
+
+    def function(x):
+        return jax.pure_callback(fail, jax.ShapeDtypeStruct(x.shape, x.dtype), x)
+
+    x = jnp.ones(2)
+    with pytest.raises(Exception, match="from the callback") as expected:
+        jax.block_until_ready(jax.jit(function)(x))
+    compiled = jit(function)
+    for _ in range(2):
+        with pytest.raises(type(expected.value), match="from the callback"):
+            jax.block_until_ready(compiled(x))
+
+
 # Static arguments
 
 
@@ -484,6 +519,21 @@ def test_static_arguments_are_found_however_they_are_passed(options, static, spe
             assert function(d=4, c=3, b=2, a=1) == static
         else:
             assert function(1, d=4, c=3, b=2) == static
+
+
+@pytest.mark.parametrize("form", ["direct", "decorator"])
+def test_arguments_may_be_named_by_an_iterator(form):
+    def function(a, b, c):
+        return [str(is_tracer(value)) for value in (a, b, c)]
+
+    options = {"static_argnames": iter(["b"]), "static_argnums": iter([0])}
+    jit = ft.partial(eqx.jitf, filter_fn=everything)
+    compiled = [jit(function, **options)] if form == "direct" else [*map(jit(**options), [function, function])]
+    for each in compiled:
+        assert each(1, 2, 3) == ["False", "False", "True"]
+    x = jnp.ones(2)
+    eqx.jitf(lambda a, b: 2 * b, filter_fn=everything, donate_argnames=iter(["b"]))(1.0, x)
+    assert x.is_deleted()
 
 
 def test_static_arguments_are_static_as_a_whole():
@@ -549,8 +599,9 @@ def test_naming_an_argument_that_the_function_does_not_have_fails_when_decoratin
 
 @pytest.mark.parametrize("jit", JIT)
 def test_unknown_options_fail_when_decorating(jit):
-    with pytest.raises(TypeError, match="no_such_option"):
-        jit(lambda x: x, no_such_option=1)
+    for arguments in ((), (lambda x: x,)):
+        with pytest.raises(TypeError, match="no_such_option"):
+            jit(*arguments, no_such_option=1)
 
 
 @pytest.mark.parametrize(
@@ -755,7 +806,22 @@ def test_compiled_static_and_class_methods_do_what_python_does(jit):
         assert owner.of_class(jnp.array(1.0)).weight == 2
 
 
-def test_decorating_computes_nothing():
-    with jax.log_compiles(False), jax.transfer_guard("disallow"):
-        assert "filter_jit" in repr(eqx.filter_jit(len))
-        assert "jitf" in repr(eqx.jitf(len, filter_fn=nothing))
+def test_decorating_starts_no_backend():
+    program = """
+import equinox, functools, jax
+from jax._src import xla_bridge
+
+class Model(equinox.Module):
+    @equinox.filter_jit(donate="all")
+    def method(self, x):
+        return x
+
+equinox.filter_jit(Model().method)
+functools.partial(equinox.jitf, filter_fn=equinox.is_array, static_argnums=0)(lambda x: x)
+assert not xla_bridge.backends_are_initialized()
+equinox.filter_jit(lambda x: x)(1)
+assert xla_bridge.backends_are_initialized()
+"""
+    environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2])}
+    run = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr

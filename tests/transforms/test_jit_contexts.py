@@ -110,10 +110,11 @@ def test_data_dependent_control_flow_works_without_jit(jit):
 
 def test_compiling_ahead_of_time_works_without_jit():
     with jax.disable_jit():
-        compiled = eqx.filter_jit(lambda x, n: (x * n, n)).lower(jnp.ones(2), 3).compile()
-    x, n = compiled(jnp.ones(2), 3)
+        compiled = eqx.filter_jit(lambda x, n: (x * n, n, "text")).lower(jnp.ones(2), 3).compile()
+    x, n, text = compiled(jnp.ones(2), 3)
     assert x.tolist() == [3, 3]
-    assert n == 3
+    assert type(n) is int
+    assert text == "text"
 
 
 @pytest.mark.parametrize("jit", JIT)

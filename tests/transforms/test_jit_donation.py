@@ -58,6 +58,17 @@ def test_donate_says_whose_arrays_are_overwritten(donate, expected):
         assert [array.sum() for array in output] == [2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("donate", ["all-except-first", "warn-except-first"])
+def test_the_first_argument_may_be_one_that_can_only_be_passed_by_keyword(donate):
+    @eqx.filter_jit(donate=donate)
+    def function(*, first, second):
+        return increment((first, second))
+
+    first, second = jnp.zeros(2), jnp.zeros(3)
+    function(second=second, first=first)
+    assert deleted((first, second)) == (False, True)
+
+
 def test_donate_is_none_by_default():
     x = jnp.zeros(2)
     eqx.filter_jit(increment)(x)

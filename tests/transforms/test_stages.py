@@ -280,6 +280,26 @@ def test_traced_leaves_must_be_something_that_jax_can_represent(jit):
             step({"a": "text"})
 
 
+@each_jit
+def test_an_error_of_the_function_is_not_taken_for_one_of_its_arguments(jit):
+    @jit
+    def failing(x, n):
+        raise TypeError("from the function")
+
+    for step in (failing.lower, failing.trace, failing.eval_shape):
+        with pytest.raises(TypeError, match="from the function") as info:
+            step(struct(), 3)
+        assert "argument" not in str(info.value)
+
+
+def test_a_struct_for_an_array_that_the_filter_does_not_select_is_an_error():
+    compiled = eqx.jitf(lambda x: x, filter_fn=eqx.is_inexact_array)
+    assert compiled.lower(struct()).compile()(x).shape == (2,)
+    for argument in (struct(dtype=jnp.int32), jnp.arange(2)):
+        with pytest.raises(TypeError, match=r"(?s)static.*hashed"):
+            compiled.lower(argument)
+
+
 # Options
 
 

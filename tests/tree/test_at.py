@@ -14,6 +14,7 @@ import equinox as eqx
 from equinox import tree_at
 from equinox._jax_tree import tree_flatten, tree_structure
 from equinox._tree.predicates import is_none
+from tests.naming import show
 from tests.strategies import Bare, Empty, Pair, Point, Record, pytrees, same_tree
 
 
@@ -83,7 +84,7 @@ def test_untouched_leaves_are_the_same_objects() -> None:
 
 
 @pytest.mark.parametrize(
-    "new", [None, 1, "a", (1, 2), [jnp.ones(2)], {"a": None}, Pair(1, 2), ..., lambda x: x], ids=repr
+    "new", [None, 1, "a", (1, 2), [jnp.ones(2)], {"a": None}, Pair(1, 2), ..., lambda x: x], ids=show
 )
 def test_anything_may_be_put_in(new: Any) -> None:
     assert tree_at(lambda t: t.second[0], Pair(1, (2, 3)), new).second[0] is new
@@ -114,7 +115,7 @@ def test_a_container_is_one_node_so_a_tuple_replaces_it_whole() -> None:
 
 
 @pytest.mark.parametrize("sequence", [lambda *nodes: nodes, lambda *nodes: list(nodes)], ids=["tuple", "list"])
-@pytest.mark.parametrize("replacements", [(8, 9), [8, 9], range(8, 10), {0: 8, 1: 9}.values()], ids=repr)
+@pytest.mark.parametrize("replacements", [(8, 9), [8, 9], range(8, 10), {0: 8, 1: 9}.values()], ids=show)
 def test_several_nodes_are_replaced_by_any_sequence(sequence: Any, replacements: Any) -> None:
     tree = Pair(1, {"a": [2, 3]})
     replaced = tree_at(lambda t: sequence(t.first, t.second["a"]), tree, replacements)
@@ -178,7 +179,7 @@ CONSTANT = Constant()
 
 
 @pytest.mark.parametrize(
-    "shared", [ARRAY, LIST, 1, "a", (), [], {}, Empty(), Bare(), Pair(1, 2), ((), ()), CONSTANT], ids=repr
+    "shared", [ARRAY, LIST, 1, "a", (), [], {}, Empty(), Bare(), Pair(1, 2), ((), ()), CONSTANT], ids=show
 )
 def test_only_the_addressed_place_changes(shared: Any) -> None:
     tree = {"a": (shared, shared), "b": [shared, None]}
@@ -420,7 +421,7 @@ def test_a_wrong_number_of_replacements_is_refused_with_both_numbers(count: int)
         tree_at(lambda t: (t[0], t[1]), [1, 2], [0] * count)
 
 
-@pytest.mark.parametrize("replace", [1, None, jnp.array(1), iter([1, 2]), len], ids=repr)
+@pytest.mark.parametrize("replace", [1, None, jnp.array(1), iter([1, 2]), len], ids=show)
 def test_several_nodes_need_a_sequence_of_replacements(replace: Any) -> None:
     with pytest.raises(TypeError, match="`replace`"):
         tree_at(lambda t: (t[0], t[1]), [1, 2], replace)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from jax.core import Tracer
 
 from equinox import is_array, tree_equal
+from tests.naming import show
 from tests.strategies import Bare, Pair, Point, Record, arrays, leaves, non_arrays, pytrees
 
 NAN = float("nan")
@@ -122,7 +123,7 @@ def test_other_leaves_are_compared_by_their_own_equality(first: Any, second: Any
     assert tree_equal(first, second, typematch=True) is (type(first) is type(second) and first == second)
 
 
-@pytest.mark.parametrize("nan", [NAN, np.float32(NAN), np.array([1.0, NAN]), jnp.array([1.0, NAN])], ids=repr)
+@pytest.mark.parametrize("nan", [NAN, np.float32(NAN), np.array([1.0, NAN]), jnp.array([1.0, NAN])], ids=show)
 def test_nan_equals_nothing(nan: Any) -> None:
     assert bool(tree_equal(nan, nan)) is False
     assert bool(tree_equal(nan, nan, atol=1.0)) is False
@@ -139,7 +140,7 @@ def test_prng_keys_are_compared_by_value() -> None:
 
 
 @pytest.mark.parametrize(
-    "array", [np.array(["a", "b"]), np.zeros(2, jax.dtypes.float0), np.array([None, "x"])], ids=repr
+    "array", [np.array(["a", "b"]), np.zeros(2, jax.dtypes.float0), np.array([None, "x"])], ids=show
 )
 def test_numpy_arrays_that_jax_cannot_hold_are_compared_too(array: Any) -> None:
     assert tree_equal(array, array.copy()) is True
@@ -195,13 +196,13 @@ def test_tolerances_may_be_arrays_of_jax_and_traced() -> None:
         assert not bool(jax.jit(lambda atol, array=array: tree_equal(array, array + 0.5, atol=atol))(0.4))
 
 
-@pytest.mark.parametrize("array", [np.ones(2, ml_dtypes.bfloat16), jnp.ones(2, jnp.bfloat16)], ids=repr)
+@pytest.mark.parametrize("array", [np.ones(2, ml_dtypes.bfloat16), jnp.ones(2, jnp.bfloat16)], ids=show)
 def test_extension_floats_are_compared_within_tolerances(array: Any) -> None:
     assert bool(tree_equal(array, array * 2, atol=1.0))
     assert not bool(tree_equal(array, array * 2, atol=0.5))
 
 
-@pytest.mark.parametrize("leaf", [1, 1.0, np.arange(2), jnp.arange(2)], ids=repr)
+@pytest.mark.parametrize("leaf", [1, 1.0, np.arange(2), jnp.arange(2)], ids=show)
 def test_tolerances_do_not_apply_to_python_numbers_and_integer_arrays(leaf: Any) -> None:
     assert bool(tree_equal(leaf, leaf + 1, rtol=10.0, atol=10.0)) is False
 

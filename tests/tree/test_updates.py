@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import equinox as eqx
 from equinox import apply_updates
 from equinox._jax_tree import tree_flatten, tree_structure
+from tests.naming import show
 from tests.strategies import INEXACT_JAX_ARRAYS, PYTHON_NUMBERS, Pair, Point, Record, pytrees, same_tree
 
 NUMBERS = st.sampled_from(PYTHON_NUMBERS)
@@ -48,8 +49,8 @@ def test_gradients_with_none_at_what_is_not_differentiated_can_be_applied() -> N
 # Dtypes
 
 
-@pytest.mark.parametrize("leaf", INEXACT_JAX_ARRAYS, ids=repr)
-@pytest.mark.parametrize("update", [1.0, jnp.float32(2), jnp.float16(2), np.float64(2)], ids=repr)
+@pytest.mark.parametrize("leaf", INEXACT_JAX_ARRAYS, ids=show)
+@pytest.mark.parametrize("update", [1.0, jnp.float32(2), jnp.float16(2), np.float64(2)], ids=show)
 @pytest.mark.parametrize("transform", [lambda f: f, jax.jit], ids=["eager", "jit"])
 def test_a_jax_array_keeps_its_dtype_and_weak_type(leaf: jax.Array, update: Any, transform: Any) -> None:
     updated = transform(apply_updates)(leaf, update)
@@ -68,7 +69,7 @@ def test_a_weak_array_that_is_broadcast_gets_its_new_shape() -> None:
     assert apply_updates(WEAK, jnp.ones(2)).shape == (2,)
 
 
-@pytest.mark.parametrize("leaf", [np.ones(2, np.float32), np.float32(1), np.ones(2, np.float16)], ids=repr)
+@pytest.mark.parametrize("leaf", [np.ones(2, np.float32), np.float32(1), np.ones(2, np.float16)], ids=show)
 def test_a_numpy_array_keeps_its_dtype(leaf: Any) -> None:
     updated = apply_updates(leaf, np.float64(0.5))
     assert isinstance(updated, (np.ndarray, np.generic))
@@ -141,7 +142,7 @@ def test_another_structure_is_refused_with_the_place(model: Any, updates: Any, p
 @pytest.mark.parametrize(
     ("leaf", "update"),
     [(jnp.tanh, 1), ("a", 1), (jax.random.key(0), 1), (jnp.ones(2), jnp.ones(3)), (np.ones(2), np.ones(3)), (1, "a")],
-    ids=repr,
+    ids=show,
 )
 def test_what_cannot_be_added_is_refused_with_the_place(leaf: Any, update: Any) -> None:
     with pytest.raises(TypeError, match=r"`updates`.*`\['a'\]\[1\]`.*`model`"):

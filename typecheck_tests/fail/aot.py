@@ -28,7 +28,7 @@ def stages(model: Model, x: Array) -> None:
     eqx.aot(run).trace("text")  # error: mypy[arg-type] pyright[reportArgumentType]
     eqx.aot(run).eval_shape("text")  # error: mypy[arg-type] pyright[reportArgumentType]
     eqx.aot(run).lower(x).compile()("text")  # error: mypy[arg-type] pyright[reportArgumentType]
-    output: Array = eqx.aot(run).lower(x).compile()(x)  # error: mypy[assignment] pyright[reportAssignmentType, reportUnusedVariable]
+    _output: Array = eqx.aot(run).lower(x).compile()(x)  # error: mypy[assignment] pyright[reportAssignmentType]
     eqx.aot(run).lower(x)(x)  # error: mypy[operator] pyright[reportCallIssue]
     eqx.aot(run).lowr(x)  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue]
     eqx.aot(model.apply).lower(model, x)  # error: mypy[arg-type, call-arg] pyright[reportCallIssue]

@@ -67,18 +67,18 @@ def calls(model: Model, x: Array) -> None:
     model.bare("text")  # error: mypy[arg-type] pyright[reportArgumentType]
     Model.bare(x)  # error: mypy[arg-type, call-arg] pyright[reportCallIssue]
     # At run time too: what is differentiated is passed by position.
-    eqx.filter_grad(loss)(model=model, x=x)  # error: other[x]  # gap: mypy(TODO) pyright(TODO)
-    by_partial(model=model, x=x)  # error: other[x]  # gap: mypy(TODO) pyright(TODO)
+    eqx.filter_grad(loss)(model=model, x=x)  # error  # gap: mypy(keyword) pyright(keyword)
+    by_partial(model=model, x=x)  # error  # gap: mypy(keyword) pyright(keyword)
 
 
 def results(model: Model, x: Array) -> None:
     by_partial(model, x).wieght  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue]
     eqx.filter_grad(loss)(model, x).wieght  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue]
-    gradient: Array = by_partial(model, x)  # error: mypy[assignment] pyright[reportAssignmentType, reportUnusedVariable]
-    of_second: Model = eqx.gradf(loss, filter_tree=True, argnums=1)(model, x)  # error: mypy[assignment] pyright[reportAssignmentType, reportUnusedVariable]
-    aux: int = step(model, x)[0][1]  # error: mypy[assignment] pyright[reportAssignmentType, reportUnusedVariable]
+    _gradient: Array = by_partial(model, x)  # error: mypy[assignment] pyright[reportAssignmentType]
+    _of_second: Model = eqx.gradf(loss, filter_tree=True, argnums=1)(model, x)  # error: mypy[assignment] pyright[reportAssignmentType]
+    _aux: int = step(model, x)[0][1]  # error: mypy[assignment] pyright[reportAssignmentType]
     model.bare(x).wieght  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue]
-    function: Callable[[Model, Array], Array] = eqx.filter_grad(loss)  # error: mypy[assignment] pyright[reportAssignmentType, reportUnusedVariable]
+    _function: Callable[[Model, Array], Array] = eqx.filter_grad(loss)  # error: mypy[assignment] pyright[reportAssignmentType]
 
 
 def losses(model: Model, x: Array) -> None:
@@ -106,19 +106,18 @@ def with_and_without_aux(model: Model, x: Array) -> None:
 
 
 def precisely_one_filter(model: Model, x: Array) -> None:
-    eqx.gradf(loss)  # error: pyright[reportCallIssue]  # gap: mypy(TODO)
-    eqx.gradf(loss, filter_fn=eqx.is_array, filter_tree=True)  # error: pyright[reportCallIssue]  # gap: mypy(TODO)
-    eqx.value_and_grad_f(loss)  # error: pyright[reportCallIssue]  # gap: mypy(TODO)
-    eqx.value_and_grad_f(loss, filter_fn=eqx.is_array, filter_tree=True)  # error: pyright[reportCallIssue]  # gap: mypy(TODO)
-    eqx.gradf()(loss)  # error: other[x]  # gap: mypy(TODO) pyright(TODO)
-    eqx.gradf(filter_fn=eqx.is_array, filter_tree=True)(loss)  # error: other[x]  # gap: mypy(TODO) pyright(TODO)
+    eqx.gradf(loss)  # error: pyright[reportCallIssue]  # gap: mypy(one-filter)
+    eqx.gradf(loss, filter_fn=eqx.is_array, filter_tree=True)  # error: pyright[reportCallIssue]  # gap: mypy(one-filter)
+    eqx.value_and_grad_f(loss)  # error: pyright[reportCallIssue]  # gap: mypy(one-filter)
+    eqx.value_and_grad_f(loss, filter_fn=eqx.is_array, filter_tree=True)  # error: pyright[reportCallIssue]  # gap: mypy(one-filter)
+    eqx.gradf()(loss)  # error  # gap: mypy(one-filter) pyright(one-filter-without-function)
+    eqx.gradf(filter_fn=eqx.is_array, filter_tree=True)(loss)  # error  # gap: mypy(one-filter) pyright(one-filter-without-function)
 
 
 def options(model: Model, x: Array) -> None:
     eqx.gradf(loss, filter_fn=lambda: True)  # error: mypy[arg-type, misc] pyright[reportArgumentType]
     eqx.gradf(loss, filter_fn=eqx.is_array, argnums="x")  # error: mypy[type-var] pyright[reportArgumentType, reportCallIssue]
     eqx.gradf(loss, filter_fn=eqx.is_array, holomrphic=True)  # error: mypy[call-arg] pyright[reportCallIssue]
-    eqx.gradf(loss, filter_tree=True, argnums=2)(model, x)  # error: other[x]  # gap: mypy(TODO) pyright(TODO)
     eqx.gradf(no_loss, filter_tree=True, argnums=1)  # error: mypy[type-var] pyright[reportArgumentType, reportCallIssue]
     eqx.filter_grad(loss, argnums=1)  # error: mypy[call-overload] pyright[reportCallIssue]
     eqx.filter_grad(loss, filter_fn=eqx.is_array)  # error: mypy[call-overload] pyright[reportCallIssue]

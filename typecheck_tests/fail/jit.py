@@ -64,18 +64,18 @@ def calls(model: Model, x: Array) -> None:
 
 
 def results(x: Array) -> None:
-    of_partial: str = by_partial(x)  # error: mypy[assignment] pyright[reportAssignmentType, reportUnusedVariable]
-    of_factory: str = by_factory(x)  # error: mypy[assignment] pyright[reportAssignmentType, reportUnusedVariable]
-    of_bare: str = bare(x)  # error: mypy[assignment] pyright[reportAssignmentType, reportUnusedVariable]
-    function: Callable[[str], Array] = bare  # error: mypy[assignment] pyright[reportAssignmentType, reportUnusedVariable]
+    _of_partial: str = by_partial(x)  # error: mypy[assignment] pyright[reportAssignmentType]
+    _of_factory: str = by_factory(x)  # error: mypy[assignment] pyright[reportAssignmentType]
+    _of_bare: str = bare(x)  # error: mypy[assignment] pyright[reportAssignmentType]
+    _function: Callable[[str], Array] = bare  # error: mypy[assignment] pyright[reportAssignmentType]
 
 
 def precisely_one_filter(x: Array) -> None:
-    eqx.jitf(plain)  # error: pyright[reportCallIssue]  # gap: mypy(TODO)
-    eqx.jitf(plain, filter_fn=eqx.is_array, filter_tree=True)  # error: pyright[reportCallIssue]  # gap: mypy(TODO)
-    eqx.jitf()  # error: pyright[reportCallIssue]  # gap: mypy(TODO)
-    eqx.jitf(filter_fn=eqx.is_array, filter_tree=True)  # error: pyright[reportCallIssue]  # gap: mypy(TODO)
-    ft.partial(eqx.jitf)(plain)  # error: pyright[reportCallIssue]  # gap: mypy(TODO)
+    eqx.jitf(plain)  # error: pyright[reportCallIssue]  # gap: mypy(one-filter)
+    eqx.jitf(plain, filter_fn=eqx.is_array, filter_tree=True)  # error: pyright[reportCallIssue]  # gap: mypy(one-filter)
+    eqx.jitf()  # error: pyright[reportCallIssue]  # gap: mypy(one-filter)
+    eqx.jitf(filter_fn=eqx.is_array, filter_tree=True)  # error: pyright[reportCallIssue]  # gap: mypy(one-filter)
+    ft.partial(eqx.jitf)(plain)  # error: pyright[reportCallIssue]  # gap: mypy(one-filter)
 
 
 def options(x: Array) -> None:

@@ -28,23 +28,23 @@ def calling(x: Array, key: Array, mlp: eqx.nn.MLP) -> None:
     mlp(x, 2 * x)  # error: mypy[call-arg] pyright[reportCallIssue]
     eqx.nn.LSTMCell(2, 3, key=key)(x)  # error: mypy[call-arg] pyright[reportCallIssue]
     eqx.nn.GRUCell(2, 3, key=key)(x, (x, x))  # error: mypy[arg-type] pyright[reportArgumentType]
-    hidden: Array = eqx.nn.LSTMCell(2, 3, key=key)(x, (x, x))  # error: mypy[assignment] pyright[reportAssignmentType, reportUnusedVariable]
+    _hidden: Array = eqx.nn.LSTMCell(2, 3, key=key)(x, (x, x))  # error: mypy[assignment] pyright[reportAssignmentType]
     eqx.nn.Dropout(0.5)(x, key)  # error: mypy[call-arg] pyright[reportCallIssue]
     eqx.nn.StatefulLayer()  # error: mypy[abstract] pyright[reportAbstractUsage]
     mlp.layer  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue]
     mlp.layers[0].wieght  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue]
-    mlp.layers[0].bias + x  # error: mypy[operator] pyright[reportOptionalOperand, reportUnusedExpression]
+    _sum = mlp.layers[0].bias + x  # error: mypy[operator] pyright[reportOptionalOperand, reportUnknownVariableType]
 
 
 def changing(x: Array, key: Array, mlp: eqx.nn.MLP) -> None:
     mlp.depth = 3  # error: mypy[misc] pyright[reportAttributeAccessIssue]
     mlp.layers[0].weight = x  # error: mypy[misc] pyright[reportAttributeAccessIssue]
-    mlp.activation = jax.nn.relu  # error: pyright[reportAttributeAccessIssue]  # gap: mypy(TODO)
+    mlp.activation = jax.nn.relu  # error: pyright[reportAttributeAccessIssue]  # gap: mypy(final-callable)
     eqx.nn.Linear(2, 3, key=key).bias = None  # error: mypy[misc] pyright[reportAttributeAccessIssue]
     eqx.nn.Dropout(0.5).p = 0.1  # error: mypy[misc] pyright[reportAttributeAccessIssue]
     eqx.nn.Dropout(0.5).inference = True  # error: mypy[misc] pyright[reportAttributeAccessIssue]
     eqx.nn.GRUCell(2, 3, key=key).weight_ih = x  # error: mypy[misc] pyright[reportAttributeAccessIssue]
     eqx.nn.LSTMCell(2, 3, key=key).bias = x  # error: mypy[misc] pyright[reportAttributeAccessIssue]
-    eqx.nn.Lambda(jax.nn.relu).fn = jax.nn.gelu  # error: pyright[reportAttributeAccessIssue]  # gap: mypy(TODO)
+    eqx.nn.Lambda(jax.nn.relu).fn = jax.nn.gelu  # error: pyright[reportAttributeAccessIssue]  # gap: mypy(final-callable)
     eqx.nn.PReLU().negative_slope = x  # error: mypy[misc] pyright[reportAttributeAccessIssue]
     eqx.nn.Sequential([eqx.nn.Linear(2, 3, key=key)]).layers = ()  # error: mypy[misc] pyright[reportAttributeAccessIssue]

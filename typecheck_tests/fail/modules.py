@@ -90,10 +90,10 @@ def use(x: Array, plain: Plain, box: Box[int]) -> None:
     plain.method("text")  # error: mypy[arg-type] pyright[reportArgumentType]
     plain(x)  # error: mypy[operator] pyright[reportCallIssue]
     Plain.method(x)  # error: mypy[arg-type, call-arg] pyright[reportCallIssue]
-    name: str = box.content  # error: mypy[assignment] pyright[reportAssignmentType, reportUnusedVariable]
-    other: Box[str] = box  # error: mypy[assignment] pyright[reportAssignmentType, reportUnusedVariable]
-    function: Callable[[int], Array] = plain.method  # error: mypy[assignment] pyright[reportAssignmentType, reportUnusedVariable]
-    for leaf in plain:  # error: other[x]  # gap: mypy(TODO) pyright(TODO)
+    _name: str = box.content  # error: mypy[assignment] pyright[reportAssignmentType]
+    _other: Box[str] = box  # error: mypy[assignment] pyright[reportAssignmentType]
+    _function: Callable[[int], Array] = plain.method  # error: mypy[assignment] pyright[reportAssignmentType]
+    for leaf in plain:  # error  # gap: mypy(iterating) pyright(iterating)
         print(leaf)
 
 
@@ -105,15 +105,15 @@ def mutation(x: Array, plain: Plain, final: FinalFields, frozen: Frozen) -> None
     plain.wieght = x  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue]
     plain.weight = "text"  # error: mypy[assignment] pyright[reportAttributeAccessIssue]
     # A checker that knew of these would also reject assignments in every `__init__`.
-    plain.weight = x  # error: other[x]  # gap: mypy(TODO) pyright(TODO)
-    del plain.weight  # error: other[x]  # gap: mypy(TODO) pyright(TODO)
+    plain.weight = x  # error  # gap: mypy(plain-field) pyright(plain-field)
+    del plain.weight  # error  # gap: mypy(plain-field) pyright(plain-field)
 
 
 class MissingField(eqx.Module):
     weight: Array
 
     def __init__(self) -> None:
-        self.wieght = jnp.ones(1)  # error: other[x]  # gap: mypy(TODO) pyright(TODO)
+        self.wieght = jnp.ones(1)  # error  # gap: mypy(undeclared-field) pyright(undeclared-field)
 
 
 class WrongType(eqx.Module):
@@ -130,10 +130,6 @@ class WrongDefault(eqx.Module):
 class WrongOrder(eqx.Module):
     size: int = 1
     weight: Array  # error: mypy[misc] pyright[reportGeneralTypeIssues]
-
-
-class NotFrozen(Plain, frozen=False):  # error: other[x]  # gap: mypy(TODO) pyright(TODO)
-    pass
 
 
 class UnknownOption(eqx.Module):

@@ -18,22 +18,22 @@ def replacing(model: Model, x: Array) -> None:
     eqx.tree_at("weight", model, x)  # error: mypy[call-overload] pyright[reportArgumentType]
     eqx.tree_at(lambda model, x: model.weight, model, x)  # error: mypy[arg-type, misc] pyright[reportArgumentType, reportUnknownLambdaType]
     eqx.tree_at(lambda model: model.weight, model, replace_fn=3)  # error: mypy[call-overload] pyright[reportArgumentType]
-    replaced: Array = eqx.tree_at(lambda model: model.weight, model, x)  # error: mypy[assignment] pyright[reportAssignmentType, reportUnusedVariable]
+    _replaced: Array = eqx.tree_at(lambda model: model.weight, model, x)  # error: mypy[assignment] pyright[reportAssignmentType]
     eqx.tree_at(lambda model: model.weight, model, x).wieght  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue]
 
 
 def filtering(model: Model, x: Array) -> None:
     eqx.filter(model)  # error: mypy[call-arg] pyright[reportCallIssue]
     eqx.filter(model, eqx.is_array).wieght  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue]
-    filtered: Array = eqx.filter(model, eqx.is_array)  # error: mypy[assignment] pyright[reportAssignmentType, reportUnusedVariable]
+    _filtered: Array = eqx.filter(model, eqx.is_array)  # error: mypy[assignment] pyright[reportAssignmentType]
     eqx.filter(model, eqx.is_array, invers=True)  # error: mypy[call-arg] pyright[reportCallIssue]
-    arrays, rest, more = eqx.partition(model, eqx.is_array)  # error: mypy[misc] pyright[reportAssignmentType, reportUnknownVariableType, reportUnusedVariable]
+    _arrays, _rest, _more = eqx.partition(model, eqx.is_array)  # error: mypy[misc] pyright[reportAssignmentType, reportUnknownVariableType]
     eqx.partition(model, eqx.is_array)[1].wieght  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue]
     eqx.combine()  # error: mypy[call-arg] pyright[reportCallIssue]
     eqx.combine(model, model).wieght  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue]
     eqx.apply_updates(model)  # error: mypy[call-arg] pyright[reportCallIssue]
     eqx.apply_updates(model, model).wieght  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue]
-    updated: Array = eqx.apply_updates(model, model)  # error: mypy[assignment] pyright[reportAssignmentType, reportUnusedVariable]
+    _updated: Array = eqx.apply_updates(model, model)  # error: mypy[assignment] pyright[reportAssignmentType]
 
 
 def asking(model: Model, x: object) -> None:
@@ -42,7 +42,7 @@ def asking(model: Model, x: object) -> None:
         x.shaep  # error: mypy[union-attr] pyright[reportAttributeAccessIssue]
     if eqx.is_inexact_array(model.name):
         model.name.upper()  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue]
-    text: str = eqx.tree_equal(model, model)  # error: mypy[assignment] pyright[reportAssignmentType, reportUnusedVariable]
+    _text: str = eqx.tree_equal(model, model)  # error: mypy[assignment] pyright[reportAssignmentType]
     eqx.tree_equal()  # error: mypy[call-arg] pyright[reportCallIssue]
     eqx.is_array()  # error: mypy[call-arg] pyright[reportCallIssue]
-    size: int = eqx.tree_pformat(model)  # error: mypy[assignment] pyright[reportAssignmentType, reportUnusedVariable]
+    _size: int = eqx.tree_pformat(model)  # error: mypy[assignment] pyright[reportAssignmentType]

@@ -122,6 +122,23 @@ class Heun(Solver):
         return y - dt * y + dt**2 * y / 2
 
 
+class Adaptive(Solver):
+    tolerance: float  # gap: mypy(abstract-field-order)
+    order: int = 3
+
+    def step(self, y: Array, dt: float) -> Array:
+        return y - min(self.tolerance, dt) * y
+
+
+class Named(eqx.Module):
+    name: eqx.AbstractClassVar[str]
+    size: int
+
+
+class Concrete(Named):
+    name = "concrete"
+
+
 affine = Affine(jnp.eye(2), jnp.ones(2), scale=2.0)
 assert affine(jnp.ones(2)).tolist() == [3.0, 3.0]
 assert Affine(weight=jnp.eye(2)).norm(order=1) == 2.0
@@ -143,6 +160,9 @@ assert Checked(4).half == 2
 assert Box(2).map(lambda n: n + 1).content == 3
 
 heun = Heun()  # gap: mypy(abstract-property) pyright(abstract-property)
-solvers: list[Solver] = [Euler(), heun]
-assert [solver.order for solver in solvers] == [1, 2]
+adaptive = Adaptive(0.5)  # gap: mypy(abstract-field-order) pyright(abstract-field-order)
+solvers: list[Solver] = [Euler(), heun, adaptive]
+assert [solver.order for solver in solvers] == [1, 2, 3]
 assert all(0 < solver.run(jnp.ones(()), 2) < 1 for solver in solvers)
+
+assert Concrete(3).name == "concrete"  # gap: pyright(abstract-class-variable)

@@ -161,6 +161,10 @@ def of_a_generic_function(model: Model, x: Array) -> None:
     assert_type(gradient(model, x)[0], Model)  # gap: mypy(generic-loss)
 
 
+def of_a_lambda(x: Array) -> None:
+    assert_type(eqx.filter_grad(lambda x: x**2)(x), Array)  # gap: mypy(lambda) pyright(lambda)
+
+
 def of_an_unknown_argument(model: Model, x: Array, y: list[Array], argnums: int) -> None:
     function = eqx.gradf(loss, filter_fn=eqx.is_inexact_array, argnums=argnums)
     function(model, x, y, name="a")
