@@ -2,7 +2,8 @@
 
 import contextlib
 import importlib.metadata
-from collections.abc import Sequence
+import sys
+from collections.abc import Generator, Sequence
 from typing import Final
 
 from jaxtyping import install_import_hook
@@ -58,5 +59,17 @@ def check_annotations(packages: Sequence[str], checker: str | None) -> contextli
     """
     if checker is None:
         return contextlib.nullcontext()
-    hook: contextlib.AbstractContextManager[object] = install_import_hook(packages, _CHECKERS[checker])
-    return hook
+    return _checked_imports(packages, _CHECKERS[checker])
+
+
+@contextlib.contextmanager
+def _checked_imports(packages: Sequence[str], decorator: str) -> Generator[None]:
+    # While jaxtyping imports a module, Python writes the bytecode of those that this one imports to where jaxtyping
+    # looks for checked bytecode, checked or not. Found there the next time, it would not be checked then either.
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        with install_import_hook(packages, decorator):
+            yield
+    finally:
+        sys.dont_write_bytecode = before
