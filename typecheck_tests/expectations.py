@@ -24,8 +24,8 @@ _ENTRIES = {"error": re.compile(r"([a-z]+)\[([^\]]+)\]"), "gap": re.compile(r"([
 class Line:
     """What is expected of one line: for each checker its codes or the name of its gap."""
 
-    codes: dict[str, set[str]] = dataclasses.field(default_factory=dict)
-    gaps: dict[str, str] = dataclasses.field(default_factory=dict)
+    codes: dict[str, set[str]] = dataclasses.field(default_factory=dict[str, set[str]])
+    gaps: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
     is_wrong: bool = False
 
 

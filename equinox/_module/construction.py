@@ -95,10 +95,8 @@ def make_plan(
 
 
 def _quick_init(cls: Any, init: Any) -> Callable[..., None] | None:
-    has_own_setattr = (
-        sum("__setattr__" in vars(base) for base in cls.__mro__) > 2
-    )  # besides those of `Module`, `object`
-    if has_own_setattr or hasattr(cls, "__post_init__"):
+    setters = [base for base in cls.__mro__ if "__setattr__" in vars(base)]
+    if len(setters) > 2 or hasattr(cls, "__post_init__"):  # There always are `Module` and `object`.
         return None
     code = init.__code__
     instance, *parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -117,8 +115,8 @@ def _quick_init(cls: Any, init: Any) -> Callable[..., None] | None:
     return quick_init  # type: ignore[no-any-return] # it was generated
 
 
-#: The instances whose `__init__` is running, by identity: the only ones that can be assigned to. Identities are unique
-#: among living objects, so this is right for nested constructions and for any number of threads.
+#: The identities of the instances whose `__init__` is running, which are the only ones that can be assigned to.
+#: Identities are unique among living objects, so this is right for nested constructions and any number of threads.
 initialising: Final[dict[int, Plan]] = {}
 
 
@@ -154,7 +152,7 @@ def construct(cls: Any, /, *args: Any, **kwargs: Any) -> Any:
         try:
             returned = instance.__init__(*args, **kwargs)
         finally:
-            del initialising[identity]
+            initialising.pop(identity, None)
         if returned is not None:
             raise TypeError(f"`{cls.__qualname__}.__init__` should return None, not {describe(returned)}.")
     if plan.abstract.variables:

@@ -4,14 +4,14 @@ import abc
 import dataclasses
 import inspect
 import sys
+import types
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-import jax
 from typing_extensions import Format, dataclass_transform, get_annotations
 
-from .._errors import describe, first_user_frame
+from .._errors import first_user_frame
 from .abstract import AbstractAttributes, hidden_annotations, own_abstract_attributes, unmet_abstract_attributes
 from .construction import Plan, construct, make_plan
 from .fields import field
@@ -51,7 +51,6 @@ class ModuleMeta(abc.ABCMeta):
             with hidden_annotations(cls, set(own_abstract)):
                 dataclasses.dataclass(eq=False, repr=False, init=has_generated_init, kw_only=kw_only)(cls)
             fields = dataclasses.fields(cls)
-            _reject_array_defaults(cls, fields)
             if has_generated_init:
                 _complete_generated_init(cls, fields)
             elif hasattr(cls, "__post_init__"):
@@ -92,8 +91,7 @@ class ModuleMeta(abc.ABCMeta):
             for base in cls.__mro__:
                 if "__signature__" in vars(base):
                     return vars(base)["__signature__"]
-            signature = inspect.signature(cls.__init__, **_LAZILY)
-            return signature.replace(parameters=list(signature.parameters.values())[1:])
+            return inspect.signature(types.MethodType(cls.__init__, cls), **_LAZILY)
 
         @property
         def __abstractvars__(cls):
@@ -134,16 +132,6 @@ def _gets_generated_init(cls: type) -> bool:
         if "__init__" in vars(base) and base is not object:
             return False
     return True
-
-
-def _reject_array_defaults(cls: type, fields: tuple[dataclasses.Field[Any], ...]) -> None:
-    # `dataclasses` rejects what has no `__hash__`: lists, dictionaries, NumPy arrays. JAX arrays have one that raises.
-    for f in fields:
-        if isinstance(f.default, jax.Array):
-            raise ValueError(
-                f"mutable default {describe(f.default)} for field `{f.name}` of `{cls.__qualname__}` is not allowed: "
-                "use default_factory"
-            )
 
 
 def _complete_generated_init(cls: type, fields: tuple[dataclasses.Field[Any], ...]) -> None:

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import jax
 
-#: `jax.jit` results bind like functions, so they are methods too.
-_METHOD_TYPES: Final = (types.FunctionType, type(jax.jit(lambda: None)))
+#: What `jax.jit` and `functools.lru_cache` return binds like a function, so it becomes a method too.
+_METHOD_TYPES: Final = (types.FunctionType, type(jax.jit(lambda: None)), type(functools.lru_cache(lambda: None)))
 
 #: `BoundMethod`. That is a Module, so it is made with the help of this file and only then assigned to this name.
 bound_type: Any = None

@@ -64,10 +64,8 @@ def warn_of_static_array(class_name: str, field_name: str, value: Any) -> None:
         return
     try:
         leaves = tree_leaves(value)
-    except (
-        TypeError,
-        ValueError,
-    ):  # a dictionary whose keys have no order, say, which is no PyTree and need not be one
+    except (TypeError, ValueError):
+        # It is no PyTree, and need not be one: a dictionary with keys that have no order, say.
         return
     if any(map(is_array, leaves)):
         warnings.warn(

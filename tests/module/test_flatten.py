@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 import functools
 import inspect
@@ -304,6 +305,33 @@ def test_fields_in_slots_are_flattened_like_others(module: Any, expected: list[A
         result.x = 2
 
 
+def test_slots_can_be_combined_with_defaults_that_are_not_stored() -> None:
+    class Mixed(Module):
+        __slots__ = ("x",)
+
+        x: Any
+        y: Any = 2
+
+        def __init__(self) -> None:
+            self.x = 1
+
+    for mixed in (Mixed(), round_trip(Mixed()), copy.copy(Mixed())):
+        assert jax.tree.leaves(mixed) == [1]
+        assert (mixed.x, mixed.y) == (1, 2)
+
+
+def test_a_slot_that_init_does_not_assign_is_a_missing_field() -> None:
+    class Incomplete(Module):
+        __slots__ = ("x",)
+
+        x: Any
+
+        def __init__(self) -> None: ...
+
+    with pytest.raises(ValueError, match="Field 'x' was not initialized"):
+        Incomplete()
+
+
 def test_a_slot_that_is_not_a_field_is_no_leaf() -> None:
     class Extra(Module):
         __slots__ = ("cache",)
@@ -353,22 +381,45 @@ def test_the_generated_code_can_be_read_by_debuggers() -> None:
         raise AssertionError
 
 
-def test_flattening_needs_no_function_of_python_but_the_generated_one() -> None:
+def python_functions_called_by(function: Callable[[], object]) -> list[str]:
     called: list[str] = []
 
     def profile(frame: Any, event: str, _: Any) -> None:
         if event == "call":
             called.append(frame.f_code.co_name)
 
-    treedef = structure(Parent(1, 2))
-    parent = Parent(1, 2)
     sys.setprofile(profile)
     try:
-        flat, _ = jax.tree_util.default_registry.flatten(parent)
-        treedef.unflatten(flat)
+        function()
     finally:
         sys.setprofile(None)
-    assert called == ["flatten", "unflatten"]
+    return called[1:]  # without `function` itself
+
+
+def test_flattening_needs_no_function_of_python_but_the_generated_one() -> None:
+    registry, treedef = untyped(jax.tree_util).default_registry, structure(Parent(1, 2))
+    parent = Parent(1, 2)
+    assert python_functions_called_by(lambda: registry.flatten(parent)) == ["flatten"]
+    assert python_functions_called_by(lambda: treedef.unflatten([1])) == ["unflatten"]
+
+
+def test_that_an_incomplete_instance_was_looked_into_does_not_make_flattening_slower() -> None:
+    class Outer(Module):
+        inner: Any
+
+        def __init__(self, inner: Any = None) -> None:
+            self.inner = Inner(self) if inner is None else inner
+
+    class Inner(Module):
+        outer: Any
+
+        def __init__(self, outer: Any) -> None:
+            self.outer = outer
+
+    with pytest.raises(ValueError, match="itself"):
+        Outer()
+    outer, registry = Outer(3), untyped(jax.tree_util).default_registry
+    assert python_functions_called_by(lambda: registry.flatten(outer)) == ["flatten"]
 
 
 def test_the_names_of_a_wrapper_are_part_of_the_structure_by_value() -> None:

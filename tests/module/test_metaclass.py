@@ -286,6 +286,11 @@ def test_the_signature_of_a_class_is_that_of_its_init() -> None:
     assert list(inspect.signature(Boxed).parameters) == ["item"]
     assert inspect.signature(Module).parameters == {}
 
+    class Anything(Module):
+        def __init__(*args: Any, **kwargs: Any) -> None: ...
+
+    assert str(inspect.signature(Anything)) == "(*args: Any, **kwargs: Any) -> None"
+
 
 def test_the_signature_of_an_instance_is_that_of_its_call() -> None:
     class Called(Module):

@@ -46,6 +46,10 @@ class Base(Module):
     def filtered(self, y: Any) -> Any:
         return self.x + y
 
+    @functools.lru_cache  # noqa: B019  # what is tested
+    def cached(self) -> Any:
+        return self.x
+
     add = functools.partialmethod(method, 10)
     short = lambda self: self.x  # noqa: E731  # what is tested
 
@@ -76,7 +80,7 @@ class Child(Base):
 # What becomes a method
 
 
-@pytest.mark.parametrize("name", ["method", "_private", "_Base__mangled", "compiled", "short"])
+@pytest.mark.parametrize("name", ["method", "_private", "_Base__mangled", "compiled", "cached", "short"])
 def test_functions_in_the_class_body_bind_to_pytrees(name: str) -> None:
     bound = getattr(Base(1), name)
     assert type(bound) is BoundMethod

@@ -124,11 +124,20 @@ def test_in_init_the_names_of_a_wrapper_can_be_assigned() -> None:
         "__doc__": "Text.",
         "__annotations__": {"x": int},
     }
-    concrete = untyped(Concrete)(**values)
-    for module in (concrete, jax.tree.map(lambda x: x, concrete), copy.copy(concrete)):
+
+    class Named(Module):
+        x: int
+
+        def __init__(self, **values: Any) -> None:
+            self.x = 1
+            for name, value in values.items():
+                setattr(self, name, value)
+
+    named = Named(**values)
+    for module in (named, jax.tree.map(lambda x: x, named), copy.copy(named)):
         assert {name: getattr(module, name) for name in values} == values
-    assert untyped(Concrete)() != concrete
-    assert Concrete.__doc__ != "Text."
+    assert Named() != named
+    assert Named.__doc__ != "Text."
 
 
 @given(module=modules())
@@ -357,18 +366,19 @@ def test_pickling_preserves_arrays() -> None:
     assert isinstance(restored.bias, np.ndarray)
 
 
-def test_an_instance_that_is_restored_for_the_first_time_in_a_process_may_lack_a_default() -> None:
+@pytest.mark.parametrize("state", [{"y": 3}, {"x": 2, "y": 3, "__doc__": "Text."}, {"x": 2, "y": 3}])
+def test_the_first_instance_in_a_process_may_come_out_of_a_pickle(state: dict[str, Any]) -> None:
     class Fresh(Module):
         x: int = 1
         y: int = 2
 
         def __init__(self) -> None: ...
 
-    # As if it came out of a pickle: no instance was ever constructed, so the class has not met one that lacks a field.
+    # As if unpickled: no instance was ever constructed, so the class has met none that lacks a field or has a name.
     restored: Any = object.__new__(Fresh)
-    restored.__setstate__({"y": 3})
-    assert jax.tree.leaves(restored) == [3]
-    assert vars(jax.tree.map(lambda x: x, restored)) == {"y": 3}
+    restored.__setstate__(state)
+    assert jax.tree.leaves(restored) == [value for name, value in state.items() if name in ("x", "y")]
+    assert vars(jax.tree.map(lambda x: x, restored)) == state
 
 
 # What else instances can do

@@ -94,7 +94,10 @@ def losses(model: Model, x: Array) -> None:
 def with_and_without_aux(model: Model, x: Array) -> None:
     eqx.gradf(loss_with_aux, filter_fn=eqx.is_inexact_array)(model, x)  # error: mypy[call-overload, misc] pyright[reportArgumentType]
     eqx.gradf(loss, filter_fn=eqx.is_inexact_array, has_aux=True)(model, x)  # error: mypy[call-overload, misc] pyright[reportArgumentType, reportCallIssue]
-    eqx.gradf(loss, filter_fn=eqx.is_inexact_array, argnums=1, has_aux=True)(model, x)  # error: mypy[call-overload, misc] pyright[reportCallIssue]
+    eqx.gradf(loss, filter_fn=eqx.is_inexact_array, argnums=1, has_aux=True)(model, x)  # error: mypy[call-overload, misc] pyright[reportArgumentType, reportCallIssue]
+    eqx.gradf(filter_fn=eqx.is_inexact_array, argnums=1, has_aux=True)(loss)(model, x)  # error: mypy[call-overload, misc] pyright[reportArgumentType]
+    eqx.value_and_grad_f(loss_with_aux, filter_fn=eqx.is_inexact_array, argnums=(0, 1))(model, x)  # error: mypy[call-overload, misc] pyright[reportArgumentType, reportCallIssue]
+    eqx.value_and_grad_f(filter_fn=eqx.is_inexact_array, argnums=(0, 1))(loss_with_aux)(model, x)  # error: mypy[call-overload, misc] pyright[reportArgumentType]
     eqx.gradf(filter_fn=eqx.is_inexact_array)(loss_with_aux)(model, x)  # error: mypy[call-overload, misc] pyright[reportArgumentType]
     ft.partial(eqx.gradf, filter_fn=eqx.is_inexact_array, has_aux=True)(loss)(model, x)  # error: mypy[call-overload, misc] pyright[reportArgumentType]
     eqx.value_and_grad_f(loss_with_aux, filter_fn=eqx.is_inexact_array)(model, x)  # error: mypy[call-overload, misc] pyright[reportArgumentType]

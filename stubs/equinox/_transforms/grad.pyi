@@ -22,8 +22,6 @@ _X = TypeVar("_X")
 _T = TypeVar("_T")
 _R = TypeVar("_R", bound=ArrayLike)
 _A_contra = TypeVar("_A_contra", contravariant=True)
-_B_contra = TypeVar("_B_contra", contravariant=True)
-_C_contra = TypeVar("_C_contra", contravariant=True)
 _D_co = TypeVar("_D_co", covariant=True)
 _F_co = TypeVar("_F_co", covariant=True)
 _O_co = TypeVar("_O_co", covariant=True)
@@ -33,7 +31,6 @@ _X_co = TypeVar("_X_co", covariant=True)
 _Filter: TypeAlias = Callable[[Any], bool]
 _Axes: TypeAlias = Sequence[Hashable]
 _WithAux: TypeAlias = tuple[ArrayLike, _X]
-_Output = TypeVar("_Output", bound=ArrayLike | _WithAux[Any])
 
 # Gradients with respect to the first argument. `__call__` keeps all parameters as they are, and finds the type of the
 # first by matching `self` with a protocol. A method of a protocol is what every checker understands here.
@@ -85,145 +82,109 @@ class _ToValueAndGradient(Protocol):
 class _ToValueAndGradientAux(Protocol):
     def __call__(self, fun: Callable[_P, tuple[_R, _X]], /) -> _ValueAndGradient[_P, tuple[_R, _X]]: ...
 
-# Gradients with respect to other arguments. `argnums` and `has_aux` are parameters of one class, by which its overloads
-# are told apart. A class each would need as many overloads of `gradf`, and each of them doubles the time that pyright
-# takes wherever `functools.partial` is applied to it.
+# Gradients with respect to other arguments.
 
 _No: TypeAlias = Literal[False]
 _Yes: TypeAlias = Literal[True]
 _At0: TypeAlias = Literal[0]
 _At1: TypeAlias = Literal[1]
 _At2: TypeAlias = Literal[2]
-_At01: TypeAlias = tuple[_At0, _At1]
-_At012: TypeAlias = tuple[_At0, _At1, _At2]
-_Argnums = TypeVar("_Argnums", _At0, _At1, _At2, tuple[_At0], _At01, _At012, int, Sequence[int], default=_At0)
+_In0: TypeAlias = tuple[_At0]
+_In01: TypeAlias = tuple[_At0, _At1]
+_Nums: TypeAlias = int | Sequence[int]
+_Argnums = TypeVar("_Argnums", _At0, _At1, _At2, _In0, _In01, int, Sequence[int], default=_At0)
 _HasAux = TypeVar("_HasAux", _No, _Yes, bool, default=_No)
 _N = TypeVar("_N")
 _H_contra = TypeVar("_H_contra", contravariant=True)
 
-@type_check_only
-class _Options(Protocol[_N, _H_contra]):
-    def _argnums(self, value: _N, /) -> _N: ...
-    def _has_aux(self, value: _H_contra, /) -> None: ...
-
 # The rest is tables.
 # fmt: off
 
-@type_check_only
-class _One(_Options[_N, _H_contra], Protocol[_N, _H_contra, _A_contra, _Q, _O_co]):
-    def __wrapped__(self, a: _A_contra, /, *args: _Q.args, **kwargs: _Q.kwargs) -> _O_co: ...
+# Decorators, by the values of `argnums` and `has_aux`.
 
 @type_check_only
-class _Two(_Options[_N, _H_contra], Protocol[_N, _H_contra, _A_contra, _B_contra, _Q, _O_co]):
-    def __wrapped__(self, a: _A_contra, b: _B_contra, /, *args: _Q.args, **kwargs: _Q.kwargs) -> _O_co: ...
-
-@type_check_only
-class _Three(_Options[_N, _H_contra], Protocol[_N, _H_contra, _A_contra, _B_contra, _C_contra, _Q, _O_co]):
-    def __wrapped__(self, a: _A_contra, b: _B_contra, c: _C_contra, /,
-                    *args: _Q.args, **kwargs: _Q.kwargs) -> _O_co: ...
-
-@type_check_only
-class _At(Generic[_P, _O_co, _N, _H_contra]):
+class _ToGradientAt(Generic[_N, _H_contra]):
     def _argnums(self, value: _N, /) -> _N: ...
     def _has_aux(self, value: _H_contra, /) -> None: ...
-    def __wrapped__(self, *args: _P.args, **kwargs: _P.kwargs) -> _O_co: ...
+    @overload
+    def __call__(
+        self: _ToGradientAt[_At1, _No], fun: Callable[Concatenate[_A, _B, _Q], ArrayLike], /
+    ) -> Callable[Concatenate[_A, _B, _Q], _B]: ...
+    @overload
+    def __call__(
+        self: _ToGradientAt[_At1, _Yes], fun: Callable[Concatenate[_A, _B, _Q], _WithAux[_X]], /
+    ) -> Callable[Concatenate[_A, _B, _Q], tuple[_B, _X]]: ...
+    @overload
+    def __call__(
+        self: _ToGradientAt[_At2, _No], fun: Callable[Concatenate[_A, _B, _C, _Q], ArrayLike], /
+    ) -> Callable[Concatenate[_A, _B, _C, _Q], _C]: ...
+    @overload
+    def __call__(
+        self: _ToGradientAt[_At2, _Yes], fun: Callable[Concatenate[_A, _B, _C, _Q], _WithAux[_X]], /
+    ) -> Callable[Concatenate[_A, _B, _C, _Q], tuple[_C, _X]]: ...
+    @overload
+    def __call__(
+        self: _ToGradientAt[_In0, _No], fun: Callable[Concatenate[_A, _Q], ArrayLike], /
+    ) -> Callable[Concatenate[_A, _Q], tuple[_A]]: ...
+    @overload
+    def __call__(
+        self: _ToGradientAt[_In0, _Yes], fun: Callable[Concatenate[_A, _Q], _WithAux[_X]], /
+    ) -> Callable[Concatenate[_A, _Q], tuple[tuple[_A], _X]]: ...
+    @overload
+    def __call__(
+        self: _ToGradientAt[_In01, _No], fun: Callable[Concatenate[_A, _B, _Q], ArrayLike], /
+    ) -> Callable[Concatenate[_A, _B, _Q], tuple[_A, _B]]: ...
+    @overload
+    def __call__(
+        self: _ToGradientAt[_In01, _Yes], fun: Callable[Concatenate[_A, _B, _Q], _WithAux[_X]], /
+    ) -> Callable[Concatenate[_A, _B, _Q], tuple[tuple[_A, _B], _X]]: ...
+    @overload
+    def __call__(
+        self: _ToGradientAt[int, Any] | _ToGradientAt[Sequence[int], Any],
+        fun: Callable[_P, ArrayLike | _WithAux[Any]], /
+    ) -> Callable[_P, Any]: ...
 
 @type_check_only
-class _GradientAt(_At[_P, _O_co, _N, _H_contra]):
+class _ToValueAndGradientAt(Generic[_N, _H_contra]):
+    def _argnums(self, value: _N, /) -> _N: ...
+    def _has_aux(self, value: _H_contra, /) -> None: ...
     @overload
-    def __call__(self: _Two[_At1, _No, _A, _B, _Q, ArrayLike], *args: _P.args, **kwargs: _P.kwargs) -> _B: ...
+    def __call__(
+        self: _ToValueAndGradientAt[_At1, _No], fun: Callable[Concatenate[_A, _B, _Q], _R], /
+    ) -> Callable[Concatenate[_A, _B, _Q], tuple[_R, _B]]: ...
     @overload
-    def __call__(self: _Two[_At1, _Yes, _A, _B, _Q, _WithAux[_X]],
-                 *args: _P.args, **kwargs: _P.kwargs) -> tuple[_B, _X]: ...
+    def __call__(
+        self: _ToValueAndGradientAt[_At1, _Yes], fun: Callable[Concatenate[_A, _B, _Q], tuple[_R, _X]], /
+    ) -> Callable[Concatenate[_A, _B, _Q], tuple[tuple[_R, _X], _B]]: ...
     @overload
-    def __call__(self: _Three[_At2, _No, _A, _B, _C, _Q, ArrayLike], *args: _P.args, **kwargs: _P.kwargs) -> _C: ...
+    def __call__(
+        self: _ToValueAndGradientAt[_At2, _No], fun: Callable[Concatenate[_A, _B, _C, _Q], _R], /
+    ) -> Callable[Concatenate[_A, _B, _C, _Q], tuple[_R, _C]]: ...
     @overload
-    def __call__(self: _Three[_At2, _Yes, _A, _B, _C, _Q, _WithAux[_X]],
-                 *args: _P.args, **kwargs: _P.kwargs) -> tuple[_C, _X]: ...
+    def __call__(
+        self: _ToValueAndGradientAt[_At2, _Yes], fun: Callable[Concatenate[_A, _B, _C, _Q], tuple[_R, _X]], /
+    ) -> Callable[Concatenate[_A, _B, _C, _Q], tuple[tuple[_R, _X], _C]]: ...
     @overload
-    def __call__(self: _One[tuple[_At0], _No, _A, _Q, ArrayLike], *args: _P.args, **kwargs: _P.kwargs) -> tuple[_A]: ...
+    def __call__(
+        self: _ToValueAndGradientAt[_In0, _No], fun: Callable[Concatenate[_A, _Q], _R], /
+    ) -> Callable[Concatenate[_A, _Q], tuple[_R, tuple[_A]]]: ...
     @overload
-    def __call__(self: _One[tuple[_At0], _Yes, _A, _Q, _WithAux[_X]],
-                 *args: _P.args, **kwargs: _P.kwargs) -> tuple[tuple[_A], _X]: ...
+    def __call__(
+        self: _ToValueAndGradientAt[_In0, _Yes], fun: Callable[Concatenate[_A, _Q], tuple[_R, _X]], /
+    ) -> Callable[Concatenate[_A, _Q], tuple[tuple[_R, _X], tuple[_A]]]: ...
     @overload
-    def __call__(self: _Two[_At01, _No, _A, _B, _Q, ArrayLike],
-                 *args: _P.args, **kwargs: _P.kwargs) -> tuple[_A, _B]: ...
+    def __call__(
+        self: _ToValueAndGradientAt[_In01, _No], fun: Callable[Concatenate[_A, _B, _Q], _R], /
+    ) -> Callable[Concatenate[_A, _B, _Q], tuple[_R, tuple[_A, _B]]]: ...
     @overload
-    def __call__(self: _Two[_At01, _Yes, _A, _B, _Q, _WithAux[_X]],
-                 *args: _P.args, **kwargs: _P.kwargs) -> tuple[tuple[_A, _B], _X]: ...
+    def __call__(
+        self: _ToValueAndGradientAt[_In01, _Yes], fun: Callable[Concatenate[_A, _B, _Q], tuple[_R, _X]], /
+    ) -> Callable[Concatenate[_A, _B, _Q], tuple[tuple[_R, _X], tuple[_A, _B]]]: ...
     @overload
-    def __call__(self: _Three[_At012, _No, _A, _B, _C, _Q, ArrayLike],
-                 *args: _P.args, **kwargs: _P.kwargs) -> tuple[_A, _B, _C]: ...
-    @overload
-    def __call__(self: _Three[_At012, _Yes, _A, _B, _C, _Q, _WithAux[_X]],
-                 *args: _P.args, **kwargs: _P.kwargs) -> tuple[tuple[_A, _B, _C], _X]: ...
-    @overload
-    def __call__(self: _Options[int, Any], *args: _P.args, **kwargs: _P.kwargs) -> Any: ...
-    @overload
-    def __call__(self: _Options[Sequence[int], Any], *args: _P.args, **kwargs: _P.kwargs) -> Any: ...
-    @overload
-    def __get__(self, instance: None, owner: Any = None) -> Self: ...
-    @overload
-    def __get__(self: _Two[_At1, _No, _S, _B, _Q, ArrayLike], instance: _S, owner: Any = None
-                ) -> Callable[Concatenate[_B, _Q], _B]: ...
-    @overload
-    def __get__(self: _Two[_At1, _Yes, _S, _B, _Q, _WithAux[_X]], instance: _S, owner: Any = None
-                ) -> Callable[Concatenate[_B, _Q], tuple[_B, _X]]: ...
-    @overload
-    def __get__(self, instance: object, owner: Any = None) -> Callable[..., Any]: ...
-
-@type_check_only
-class _ValueAndGradientAt(_At[_P, _O_co, _N, _H_contra]):
-    @overload
-    def __call__(self: _Two[_At1, _No, _A, _B, _Q, _R], *args: _P.args, **kwargs: _P.kwargs) -> tuple[_R, _B]: ...
-    @overload
-    def __call__(self: _Two[_At1, _Yes, _A, _B, _Q, tuple[_R, _X]],
-                 *args: _P.args, **kwargs: _P.kwargs) -> tuple[tuple[_R, _X], _B]: ...
-    @overload
-    def __call__(self: _Three[_At2, _No, _A, _B, _C, _Q, _R], *args: _P.args, **kwargs: _P.kwargs) -> tuple[_R, _C]: ...
-    @overload
-    def __call__(self: _Three[_At2, _Yes, _A, _B, _C, _Q, tuple[_R, _X]],
-                 *args: _P.args, **kwargs: _P.kwargs) -> tuple[tuple[_R, _X], _C]: ...
-    @overload
-    def __call__(self: _One[tuple[_At0], _No, _A, _Q, _R],
-                 *args: _P.args, **kwargs: _P.kwargs) -> tuple[_R, tuple[_A]]: ...
-    @overload
-    def __call__(self: _One[tuple[_At0], _Yes, _A, _Q, tuple[_R, _X]],
-                 *args: _P.args, **kwargs: _P.kwargs) -> tuple[tuple[_R, _X], tuple[_A]]: ...
-    @overload
-    def __call__(self: _Two[_At01, _No, _A, _B, _Q, _R],
-                 *args: _P.args, **kwargs: _P.kwargs) -> tuple[_R, tuple[_A, _B]]: ...
-    @overload
-    def __call__(self: _Two[_At01, _Yes, _A, _B, _Q, tuple[_R, _X]],
-                 *args: _P.args, **kwargs: _P.kwargs) -> tuple[tuple[_R, _X], tuple[_A, _B]]: ...
-    @overload
-    def __call__(self: _Three[_At012, _No, _A, _B, _C, _Q, _R],
-                 *args: _P.args, **kwargs: _P.kwargs) -> tuple[_R, tuple[_A, _B, _C]]: ...
-    @overload
-    def __call__(self: _Three[_At012, _Yes, _A, _B, _C, _Q, tuple[_R, _X]],
-                 *args: _P.args, **kwargs: _P.kwargs) -> tuple[tuple[_R, _X], tuple[_A, _B, _C]]: ...
-    @overload
-    def __call__(self: _Options[int, Any], *args: _P.args, **kwargs: _P.kwargs) -> Any: ...
-    @overload
-    def __call__(self: _Options[Sequence[int], Any], *args: _P.args, **kwargs: _P.kwargs) -> Any: ...
-    @overload
-    def __get__(self, instance: None, owner: Any = None) -> Self: ...
-    @overload
-    def __get__(self: _Two[_At1, _No, _S, _B, _Q, _R], instance: _S, owner: Any = None
-                ) -> Callable[Concatenate[_B, _Q], tuple[_R, _B]]: ...
-    @overload
-    def __get__(self: _Two[_At1, _Yes, _S, _B, _Q, tuple[_R, _X]], instance: _S, owner: Any = None
-                ) -> Callable[Concatenate[_B, _Q], tuple[tuple[_R, _X], _B]]: ...
-    @overload
-    def __get__(self, instance: object, owner: Any = None) -> Callable[..., Any]: ...
-
-@type_check_only
-class _ToGradientAt(Protocol[_N, _H_contra]):
-    def __call__(self, fun: Callable[_P, _Output], /) -> _GradientAt[_P, _Output, _N, _H_contra]: ...
-
-@type_check_only
-class _ToValueAndGradientAt(Protocol[_N, _H_contra]):
-    def __call__(self, fun: Callable[_P, _Output], /) -> _ValueAndGradientAt[_P, _Output, _N, _H_contra]: ...
+    def __call__(
+        self: _ToValueAndGradientAt[int, Any] | _ToValueAndGradientAt[Sequence[int], Any],
+        fun: Callable[_P, ArrayLike | _WithAux[Any]], /
+    ) -> Callable[_P, Any]: ...
 
 # Mypy, and zuban after it, sees one signature instead of overloads; `jit.pyi` says why. What overloads tell apart when
 # decorating, the result tells apart when it is called. `functools.partial` would lose `argnums` and `has_aux` if `fun`
@@ -268,11 +229,9 @@ if MYPY:
         @overload
         def _gradient(self: _Fun[_At2, Callable[Concatenate[_A, _B, _C, ...], Any]]) -> _C: ...
         @overload
-        def _gradient(self: _Fun[tuple[_At0], Callable[Concatenate[_A, ...], Any]]) -> tuple[_A]: ...
+        def _gradient(self: _Fun[_In0, Callable[Concatenate[_A, ...], Any]]) -> tuple[_A]: ...
         @overload
-        def _gradient(self: _Fun[_At01, Callable[Concatenate[_A, _B, ...], Any]]) -> tuple[_A, _B]: ...
-        @overload
-        def _gradient(self: _Fun[_At012, Callable[Concatenate[_A, _B, _C, ...], Any]]) -> tuple[_A, _B, _C]: ...
+        def _gradient(self: _Fun[_In01, Callable[Concatenate[_A, _B, ...], Any]]) -> tuple[_A, _B]: ...
         @overload
         def _gradient(self: _Fun[int, Any]) -> Any: ...
         @overload
@@ -329,137 +288,248 @@ if MYPY:
 
 else:
     # Without a function, `filter_fn` and `filter_tree` share their overloads: with a set for each, pyright goes astray
-    # where `functools.partial` is applied to `gradf`.
+    # where `functools.partial` is applied to these functions, or does not come to an end.
     @overload
-    def gradf(
-        fun: Callable[_P, ArrayLike], *, filter_fn: _Filter, argnums: _At0 = 0, has_aux: _No = False,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _Gradient[_P]: ...
+    def gradf(fun: Callable[_P, ArrayLike], *,
+        filter_fn: _Filter, argnums: _At0 = 0, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> _Gradient[_P]: ...
     @overload
-    def gradf(
-        fun: Callable[_P, _WithAux[_X]], *, filter_fn: _Filter, argnums: _At0 = 0, has_aux: _Yes,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _GradientAux[_P, _X]: ...
+    def gradf(fun: Callable[_P, _WithAux[_X]], *,
+        filter_fn: _Filter, argnums: _At0 = 0, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> _GradientAux[_P, _X]: ...
     @overload
-    def gradf(
-        fun: Callable[_P, _Output], *, filter_fn: _Filter, argnums: _Argnums, has_aux: _HasAux = ...,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _GradientAt[_P, _Output, _Argnums, _HasAux]: ...
+    def gradf(fun: Callable[Concatenate[_A, _B, _Q], ArrayLike], *,
+        filter_fn: _Filter, argnums: _At1, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _Q], _B]: ...
     @overload
-    def gradf(
-        fun: Callable[_P, ArrayLike], *, filter_tree: Any, argnums: _At0 = 0, has_aux: _No = False,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _Gradient[_P]: ...
+    def gradf(fun: Callable[Concatenate[_A, _B, _Q], _WithAux[_X]], *,
+        filter_fn: _Filter, argnums: _At1, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _Q], tuple[_B, _X]]: ...
     @overload
-    def gradf(
-        fun: Callable[_P, _WithAux[_X]], *, filter_tree: Any, argnums: _At0 = 0, has_aux: _Yes,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _GradientAux[_P, _X]: ...
+    def gradf(fun: Callable[Concatenate[_A, _B, _C, _Q], ArrayLike], *,
+        filter_fn: _Filter, argnums: _At2, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _C, _Q], _C]: ...
     @overload
-    def gradf(
-        fun: Callable[_P, _Output], *, filter_tree: Any, argnums: _Argnums, has_aux: _HasAux = ...,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _GradientAt[_P, _Output, _Argnums, _HasAux]: ...
+    def gradf(fun: Callable[Concatenate[_A, _B, _C, _Q], _WithAux[_X]], *,
+        filter_fn: _Filter, argnums: _At2, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _C, _Q], tuple[_C, _X]]: ...
     @overload
-    def gradf(
-        *, filter_fn: _Filter = ..., filter_tree: Any = ..., argnums: _At0 = 0, has_aux: _No = False,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _ToGradient: ...
+    def gradf(fun: Callable[Concatenate[_A, _Q], ArrayLike], *,
+        filter_fn: _Filter, argnums: _In0, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _Q], tuple[_A]]: ...
     @overload
-    def gradf(
-        *, filter_fn: _Filter = ..., filter_tree: Any = ..., argnums: _At0 = 0, has_aux: _Yes,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _ToGradientAux: ...
+    def gradf(fun: Callable[Concatenate[_A, _Q], _WithAux[_X]], *,
+        filter_fn: _Filter, argnums: _In0, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _Q], tuple[tuple[_A], _X]]: ...
     @overload
-    def gradf(
-        *, filter_fn: _Filter = ..., filter_tree: Any = ..., argnums: _Argnums, has_aux: _HasAux = ...,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _ToGradientAt[_Argnums, _HasAux]: ...
+    def gradf(fun: Callable[Concatenate[_A, _B, _Q], ArrayLike], *,
+        filter_fn: _Filter, argnums: _In01, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _Q], tuple[_A, _B]]: ...
+    @overload
+    def gradf(fun: Callable[Concatenate[_A, _B, _Q], _WithAux[_X]], *,
+        filter_fn: _Filter, argnums: _In01, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _Q], tuple[tuple[_A, _B], _X]]: ...
+    @overload
+    def gradf(fun: Callable[_P, ArrayLike], *,
+        filter_fn: _Filter, argnums: _Nums, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[_P, Any]: ...
+    @overload
+    def gradf(fun: Callable[_P, _WithAux[Any]], *,
+        filter_fn: _Filter, argnums: _Nums, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[_P, Any]: ...
+    @overload
+    def gradf(fun: Callable[_P, ArrayLike], *,
+        filter_tree: Any, argnums: _At0 = 0, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> _Gradient[_P]: ...
+    @overload
+    def gradf(fun: Callable[_P, _WithAux[_X]], *,
+        filter_tree: Any, argnums: _At0 = 0, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> _GradientAux[_P, _X]: ...
+    @overload
+    def gradf(fun: Callable[Concatenate[_A, _B, _Q], ArrayLike], *,
+        filter_tree: Any, argnums: _At1, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _Q], _B]: ...
+    @overload
+    def gradf(fun: Callable[Concatenate[_A, _B, _Q], _WithAux[_X]], *,
+        filter_tree: Any, argnums: _At1, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _Q], tuple[_B, _X]]: ...
+    @overload
+    def gradf(fun: Callable[Concatenate[_A, _B, _C, _Q], ArrayLike], *,
+        filter_tree: Any, argnums: _At2, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _C, _Q], _C]: ...
+    @overload
+    def gradf(fun: Callable[Concatenate[_A, _B, _C, _Q], _WithAux[_X]], *,
+        filter_tree: Any, argnums: _At2, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _C, _Q], tuple[_C, _X]]: ...
+    @overload
+    def gradf(fun: Callable[Concatenate[_A, _Q], ArrayLike], *,
+        filter_tree: Any, argnums: _In0, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _Q], tuple[_A]]: ...
+    @overload
+    def gradf(fun: Callable[Concatenate[_A, _Q], _WithAux[_X]], *,
+        filter_tree: Any, argnums: _In0, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _Q], tuple[tuple[_A], _X]]: ...
+    @overload
+    def gradf(fun: Callable[Concatenate[_A, _B, _Q], ArrayLike], *,
+        filter_tree: Any, argnums: _In01, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _Q], tuple[_A, _B]]: ...
+    @overload
+    def gradf(fun: Callable[Concatenate[_A, _B, _Q], _WithAux[_X]], *,
+        filter_tree: Any, argnums: _In01, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _Q], tuple[tuple[_A, _B], _X]]: ...
+    @overload
+    def gradf(fun: Callable[_P, ArrayLike], *,
+        filter_tree: Any, argnums: _Nums, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[_P, Any]: ...
+    @overload
+    def gradf(fun: Callable[_P, _WithAux[Any]], *,
+        filter_tree: Any, argnums: _Nums, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[_P, Any]: ...
+    @overload
+    def gradf(*, filter_fn: _Filter = ..., filter_tree: Any = ...,
+        argnums: _At0 = 0, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> _ToGradient: ...
+    @overload
+    def gradf(*, filter_fn: _Filter = ..., filter_tree: Any = ...,
+        argnums: _At0 = 0, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> _ToGradientAux: ...
+    @overload
+    def gradf(*, filter_fn: _Filter = ..., filter_tree: Any = ...,
+        argnums: _Argnums, has_aux: _HasAux = ..., holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> _ToGradientAt[_Argnums, _HasAux]: ...
 
     @overload
-    def value_and_grad_f(
-        fun: Callable[_P, _R], *, filter_fn: _Filter, argnums: _At0 = 0, has_aux: _No = False,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _ValueAndGradient[_P, _R]: ...
+    def value_and_grad_f(fun: Callable[_P, _R], *,
+        filter_fn: _Filter, argnums: _At0 = 0, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> _ValueAndGradient[_P, _R]: ...
     @overload
-    def value_and_grad_f(
-        fun: Callable[_P, tuple[_R, _X]], *, filter_fn: _Filter, argnums: _At0 = 0, has_aux: _Yes,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _ValueAndGradient[_P, tuple[_R, _X]]: ...
+    def value_and_grad_f(fun: Callable[_P, tuple[_R, _X]], *,
+        filter_fn: _Filter, argnums: _At0 = 0, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> _ValueAndGradient[_P, tuple[_R, _X]]: ...
     @overload
-    def value_and_grad_f(
-        fun: Callable[_P, _Output], *, filter_fn: _Filter, argnums: _Argnums, has_aux: _HasAux = ...,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _ValueAndGradientAt[_P, _Output, _Argnums, _HasAux]: ...
+    def value_and_grad_f(fun: Callable[Concatenate[_A, _B, _Q], _R], *,
+        filter_fn: _Filter, argnums: _At1, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _Q], tuple[_R, _B]]: ...
     @overload
-    def value_and_grad_f(
-        fun: Callable[_P, _R], *, filter_tree: Any, argnums: _At0 = 0, has_aux: _No = False,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _ValueAndGradient[_P, _R]: ...
+    def value_and_grad_f(fun: Callable[Concatenate[_A, _B, _Q], tuple[_R, _X]], *,
+        filter_fn: _Filter, argnums: _At1, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _Q], tuple[tuple[_R, _X], _B]]: ...
     @overload
-    def value_and_grad_f(
-        fun: Callable[_P, tuple[_R, _X]], *, filter_tree: Any, argnums: _At0 = 0, has_aux: _Yes,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _ValueAndGradient[_P, tuple[_R, _X]]: ...
+    def value_and_grad_f(fun: Callable[Concatenate[_A, _B, _C, _Q], _R], *,
+        filter_fn: _Filter, argnums: _At2, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _C, _Q], tuple[_R, _C]]: ...
     @overload
-    def value_and_grad_f(
-        fun: Callable[_P, _Output], *, filter_tree: Any, argnums: _Argnums, has_aux: _HasAux = ...,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _ValueAndGradientAt[_P, _Output, _Argnums, _HasAux]: ...
+    def value_and_grad_f(fun: Callable[Concatenate[_A, _B, _C, _Q], tuple[_R, _X]], *,
+        filter_fn: _Filter, argnums: _At2, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _C, _Q], tuple[tuple[_R, _X], _C]]: ...
     @overload
-    def value_and_grad_f(
-        *, filter_fn: _Filter = ..., filter_tree: Any = ..., argnums: _At0 = 0, has_aux: _No = False,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _ToValueAndGradient: ...
+    def value_and_grad_f(fun: Callable[Concatenate[_A, _Q], _R], *,
+        filter_fn: _Filter, argnums: _In0, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _Q], tuple[_R, tuple[_A]]]: ...
     @overload
-    def value_and_grad_f(
-        *, filter_fn: _Filter = ..., filter_tree: Any = ..., argnums: _At0 = 0, has_aux: _Yes,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _ToValueAndGradientAux: ...
+    def value_and_grad_f(fun: Callable[Concatenate[_A, _Q], tuple[_R, _X]], *,
+        filter_fn: _Filter, argnums: _In0, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _Q], tuple[tuple[_R, _X], tuple[_A]]]: ...
     @overload
-    def value_and_grad_f(
-        *, filter_fn: _Filter = ..., filter_tree: Any = ..., argnums: _Argnums, has_aux: _HasAux = ...,
-        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-    ) -> _ToValueAndGradientAt[_Argnums, _HasAux]: ...
+    def value_and_grad_f(fun: Callable[Concatenate[_A, _B, _Q], _R], *,
+        filter_fn: _Filter, argnums: _In01, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _Q], tuple[_R, tuple[_A, _B]]]: ...
+    @overload
+    def value_and_grad_f(fun: Callable[Concatenate[_A, _B, _Q], tuple[_R, _X]], *,
+        filter_fn: _Filter, argnums: _In01, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _Q], tuple[tuple[_R, _X], tuple[_A, _B]]]: ...
+    @overload
+    def value_and_grad_f(fun: Callable[_P, ArrayLike], *,
+        filter_fn: _Filter, argnums: _Nums, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[_P, Any]: ...
+    @overload
+    def value_and_grad_f(fun: Callable[_P, _WithAux[Any]], *,
+        filter_fn: _Filter, argnums: _Nums, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[_P, Any]: ...
+    @overload
+    def value_and_grad_f(fun: Callable[_P, _R], *,
+        filter_tree: Any, argnums: _At0 = 0, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> _ValueAndGradient[_P, _R]: ...
+    @overload
+    def value_and_grad_f(fun: Callable[_P, tuple[_R, _X]], *,
+        filter_tree: Any, argnums: _At0 = 0, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> _ValueAndGradient[_P, tuple[_R, _X]]: ...
+    @overload
+    def value_and_grad_f(fun: Callable[Concatenate[_A, _B, _Q], _R], *,
+        filter_tree: Any, argnums: _At1, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _Q], tuple[_R, _B]]: ...
+    @overload
+    def value_and_grad_f(fun: Callable[Concatenate[_A, _B, _Q], tuple[_R, _X]], *,
+        filter_tree: Any, argnums: _At1, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _Q], tuple[tuple[_R, _X], _B]]: ...
+    @overload
+    def value_and_grad_f(fun: Callable[Concatenate[_A, _B, _C, _Q], _R], *,
+        filter_tree: Any, argnums: _At2, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _C, _Q], tuple[_R, _C]]: ...
+    @overload
+    def value_and_grad_f(fun: Callable[Concatenate[_A, _B, _C, _Q], tuple[_R, _X]], *,
+        filter_tree: Any, argnums: _At2, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _C, _Q], tuple[tuple[_R, _X], _C]]: ...
+    @overload
+    def value_and_grad_f(fun: Callable[Concatenate[_A, _Q], _R], *,
+        filter_tree: Any, argnums: _In0, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _Q], tuple[_R, tuple[_A]]]: ...
+    @overload
+    def value_and_grad_f(fun: Callable[Concatenate[_A, _Q], tuple[_R, _X]], *,
+        filter_tree: Any, argnums: _In0, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _Q], tuple[tuple[_R, _X], tuple[_A]]]: ...
+    @overload
+    def value_and_grad_f(fun: Callable[Concatenate[_A, _B, _Q], _R], *,
+        filter_tree: Any, argnums: _In01, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _Q], tuple[_R, tuple[_A, _B]]]: ...
+    @overload
+    def value_and_grad_f(fun: Callable[Concatenate[_A, _B, _Q], tuple[_R, _X]], *,
+        filter_tree: Any, argnums: _In01, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[Concatenate[_A, _B, _Q], tuple[tuple[_R, _X], tuple[_A, _B]]]: ...
+    @overload
+    def value_and_grad_f(fun: Callable[_P, ArrayLike], *,
+        filter_tree: Any, argnums: _Nums, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[_P, Any]: ...
+    @overload
+    def value_and_grad_f(fun: Callable[_P, _WithAux[Any]], *,
+        filter_tree: Any, argnums: _Nums, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> Callable[_P, Any]: ...
+    @overload
+    def value_and_grad_f(*, filter_fn: _Filter = ..., filter_tree: Any = ...,
+        argnums: _At0 = 0, has_aux: _No = False, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> _ToValueAndGradient: ...
+    @overload
+    def value_and_grad_f(*, filter_fn: _Filter = ..., filter_tree: Any = ...,
+        argnums: _At0 = 0, has_aux: _Yes, holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> _ToValueAndGradientAux: ...
+    @overload
+    def value_and_grad_f(*, filter_fn: _Filter = ..., filter_tree: Any = ...,
+        argnums: _Argnums, has_aux: _HasAux = ..., holomorphic: bool = False, allow_int: bool = False,
+        reduce_axes: _Axes = ()) -> _ToValueAndGradientAt[_Argnums, _HasAux]: ...
 
 @overload
-def filter_grad(
-    fun: Callable[_P, ArrayLike], *, has_aux: _No = False,
-    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-) -> _Gradient[_P]: ...
+def filter_grad(fun: Callable[_P, ArrayLike], *, has_aux: _No = False,
+    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = ()) -> _Gradient[_P]: ...
 @overload
-def filter_grad(
-    fun: Callable[_P, _WithAux[_X]], *, has_aux: _Yes,
-    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-) -> _GradientAux[_P, _X]: ...
+def filter_grad(fun: Callable[_P, _WithAux[_X]], *, has_aux: _Yes,
+    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = ()) -> _GradientAux[_P, _X]: ...
 @overload
-def filter_grad(
-    *, has_aux: _No = False,
-    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-) -> _ToGradient: ...
+def filter_grad(*, has_aux: _No = False,
+    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = ()) -> _ToGradient: ...
 @overload
-def filter_grad(
-    *, has_aux: _Yes,
-    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-) -> _ToGradientAux: ...
+def filter_grad(*, has_aux: _Yes,
+    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = ()) -> _ToGradientAux: ...
 
 @overload
-def filter_value_and_grad(
-    fun: Callable[_P, _R], *, has_aux: _No = False,
-    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-) -> _ValueAndGradient[_P, _R]: ...
+def filter_value_and_grad(fun: Callable[_P, _R], *, has_aux: _No = False,
+    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = ()) -> _ValueAndGradient[_P, _R]: ...
 @overload
-def filter_value_and_grad(
-    fun: Callable[_P, tuple[_R, _X]], *, has_aux: _Yes,
-    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-) -> _ValueAndGradient[_P, tuple[_R, _X]]: ...
+def filter_value_and_grad(fun: Callable[_P, tuple[_R, _X]], *, has_aux: _Yes,
+    holomorphic: bool = False, allow_int: bool = False,
+    reduce_axes: _Axes = ()) -> _ValueAndGradient[_P, tuple[_R, _X]]: ...
 @overload
-def filter_value_and_grad(
-    *, has_aux: _No = False,
-    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-) -> _ToValueAndGradient: ...
+def filter_value_and_grad(*, has_aux: _No = False,
+    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = ()) -> _ToValueAndGradient: ...
 @overload
-def filter_value_and_grad(
-    *, has_aux: _Yes,
-    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
-) -> _ToValueAndGradientAux: ...
+def filter_value_and_grad(*, has_aux: _Yes,
+    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = ()) -> _ToValueAndGradientAux: ...
