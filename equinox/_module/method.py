@@ -13,6 +13,7 @@ _METHOD_TYPES: Final = (types.FunctionType, type(jax.jit(lambda: None)), type(fu
 #: `BoundMethod`. That is a Module, so it is made with the help of this file and only then assigned to this name.
 bound_type: Any = None
 
+_absent: Final = object()
 _new: Final = object.__new__
 _set_attribute: Final = object.__setattr__
 
@@ -67,7 +68,7 @@ def _definer(cls: type, name: str) -> type | None:
     A Method that a Module class got from a mixin was not written there: another class may come before the mixin now.
     """
     for base in cls.__mro__:
-        found = vars(base).get(name)
-        if found is not None and not (type(found) is Method and found.is_from_mixin):
+        found = vars(base).get(name, _absent)
+        if found is not _absent and not (type(found) is Method and found.is_from_mixin):
             return base
     return None

@@ -256,6 +256,13 @@ def test_what_a_mixin_defines_is_found_in_the_order_of_the_mro() -> None:
     assert isinstance(Both(1).mixed, BoundMethod)
 
 
+def test_a_function_of_a_mixin_can_be_overridden_by_anything() -> None:
+    class Without(Before):
+        mixed = None  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+
+    assert Without(1).mixed is None
+
+
 def test_a_method_of_a_module_comes_before_a_mixin_that_stands_after_it() -> None:
     class Parent(Module):
         def mixed(self) -> str:
