@@ -1,8 +1,8 @@
 """Callable PyTrees and filtered transformations for JAX."""
 
-# The parts that every program uses. `X as X` says that a name is re-exported on purpose.
-from . import nn as nn
+from typing import TYPE_CHECKING
 
+# The parts that every program uses. `X as X` says that a name is re-exported on purpose.
 # Models
 from ._module import AbstractVar as AbstractVar
 from ._module import Module as Module
@@ -40,8 +40,26 @@ from ._tree.pretty import tree_pformat as tree_pformat
 from ._tree.pretty import tree_pprint as tree_pprint
 from ._tree.updates import apply_updates as apply_updates
 
+# The parts that are loaded on first use, so that a program which does not need them starts sooner. Type checkers and
+# editors see ordinary imports; the table at the end of this file says the same
+# to Python.
+if TYPE_CHECKING:
+    from . import nn as nn
+
 # isort: split
 # Last of all: where it meets this name, `pyright --verifytypes` forgets what it knows of metaclasses.
 from ._module import AbstractClassVar as AbstractClassVar
 
 __version__ = "1.0.0.dev0"
+
+# Type checkers must not see this `__getattr__`: they would believe that it makes every misspelt name.
+if not TYPE_CHECKING:
+    from ._first_use import load_on_first_use
+
+    __getattr__, __dir__ = load_on_first_use(
+        __name__,
+        {
+            "nn": ".",
+        },
+    )
+    del load_on_first_use
