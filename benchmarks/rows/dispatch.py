@@ -73,7 +73,7 @@ def _jitf_no_op(filter_fn: Callable[[Any], bool]) -> Pair:
 
 ROWS = (
     Row("dispatch: filter_jit", FLOOR, 1.5, lambda: Pair(*no_op(eqx.filter_jit, MLP()))),
-    Row("dispatch: filter_jit, by keyword", FLOOR, 1.5, _by_keyword),
+    Row("dispatch: filter_jit, by keyword", FLOOR, None, _by_keyword),
     Row("dispatch: filter_jit, two models in turn", FLOOR, 1.5, _in_turn),
     Row("dispatch: filter_jit, model out", FLOOR, 1.5, lambda: _model_out(eqx.filter_jit)),
     Row("dispatch: jitf, is_array", FLOOR, 1.5, partial(_jitf_no_op, eqx.is_array), ("jitf",)),

@@ -17,13 +17,16 @@ def unflatten(aux, children):
     x0, x1 = children
     x2, = aux
     module = Blank()
-    module.__dict__ = {"weight": x0, "bias": x1, "size": x2}
+    module.weight = x0
+    module.bias = x1
+    module.size = x2
     module.__class__ = Linear
     return module
 ```
 
 A `Blank` is an object without behaviour that attributes can be given to; becoming an instance of the class is the last
-thing that happens to it. (Going through `object.__setattr__`, attribute by attribute, takes twice as long.)
+thing that happens to it. (Going through `object.__setattr__`, attribute by attribute, takes three times as long.) Each
+class has a `Blank` of its own, so that Python lets its instances share the names of their attributes.
 
 An *irregular* instance has attributes other than exactly the class's fields: a field with a default that `__init__`
 never assigned and that therefore is read from the class, or the name and docstring that `module_update_wrapper` gave
@@ -31,7 +34,6 @@ it. Classes have none of these until the first one is met, and `irregular` stays
 """
 
 import dataclasses
-import functools
 import itertools
 import linecache
 import types
@@ -130,7 +132,6 @@ class Layout:
     def _source(self) -> list[str]:
         reads = {name: f"module.{name}, " for name in self.names}
         variables = {name: f"x{i}" for i, name in enumerate(self.names)}
-        attributes = ", ".join(f"{name!r}: {variable}" for name, variable in variables.items())
         children, static = ("".join(reads[name] for name in names) for names in (self.children, self.static))
         lines = [
             "def flatten(module):",
@@ -149,9 +150,12 @@ class Layout:
             if names:
                 lines.append(f"    {', '.join(variables[name] for name in names)}, = {values}")
         if self.blank is None:
+            attributes = ", ".join(f"{name!r}: {variable}" for name, variable in variables.items())
             lines += ["    module = new(cls)", f"    fill(module, {{{attributes}}})"]
         else:
-            lines += ["    module = Blank()", f"    module.__dict__ = {{{attributes}}}", "    module.__class__ = cls"]
+            lines.append("    module = Blank()")
+            lines += [f"    module.{name} = {variable}" for name, variable in variables.items()]
+            lines.append("    module.__class__ = cls")
         return [*lines, "    return module"]
 
     def _flatten_with_keys(self, module: Any) -> tuple[tuple[tuple[Any, Any], ...], Any]:
@@ -201,18 +205,15 @@ def _blank_for(cls: type) -> Callable[[], Any] | None:
     root = cls
     while root.__base__ is not None and root.__base__.__dictoffset__ != 0:
         root = root.__base__
-    blank = _blank_on(root.__base__ or object)
+    base = root.__base__ or object
+    # (`__hash__` because that base is `collections.abc.Hashable`, whose one abstract method it is.)
+    metaclass: Any = type(base)
+    blank: type[Any] = metaclass("Blank", (base,), {"__module__": __name__, "__hash__": object.__hash__})
     try:
         object.__setattr__(blank(), "__class__", cls)
     except TypeError:
         return None
     return blank
-
-
-@functools.cache
-def _blank_on(base: type) -> type:
-    # (`__hash__` because that base is `collections.abc.Hashable`, whose one abstract method it is.)
-    return type(base)("Blank", (base,), {"__module__": __name__, "__hash__": object.__hash__})
 
 
 _absent: Final = object()

@@ -21,6 +21,9 @@ SELECTED_KINDS: Final[dict[Callable[[Any], bool], frozenset[type]]] = {
     is_inexact_array: JAX_ARRAY_TYPES,
 }
 
+#: So many elements are sooner deleted from a list than all the others are copied.
+_FEW: Final = 8
+
 
 @dataclasses.dataclass(frozen=True)
 class Recent:
@@ -32,7 +35,7 @@ class Recent:
     treedef: PyTreeDef
     kinds: list[type]
     static: tuple[tuple[int, Any], ...]
-    #: Picks out the dynamic leaves, if there are others.
+    #: Picks out the dynamic leaves, if there are others, of a list that nobody needs any more.
     pick: Callable[[list[Any]], Any]
 
     @classmethod
@@ -48,8 +51,12 @@ class Recent:
         """Remember a call of a compiled function with this many positional arguments and these keyword arguments."""
         dynamic = [i for i, is_dynamic in enumerate(mask) if is_dynamic]
         static = tuple((i, leaf) for i, leaf in enumerate(leaves) if not mask[i])
-        # With one position or none, `itemgetter` returns no tuple.
-        pick = operator.itemgetter(*dynamic) if len(dynamic) > 1 else partial(_pick, dynamic)
+        pick: Callable[[list[Any]], Any]
+        if len(static) <= _FEW:
+            pick = partial(_drop, tuple(position for position, _ in reversed(static)))
+        else:
+            # With one position or none, `itemgetter` returns no tuple.
+            pick = operator.itemgetter(*dynamic) if len(dynamic) > 1 else partial(_pick, dynamic)
         return cls(call, names, count, treedef, list(map(type, leaves)), static, pick)
 
     def has(self, leaves: list[Any]) -> bool:
@@ -60,6 +67,12 @@ class Recent:
             if leaves[position] is not leaf:
                 return False
         return True
+
+
+def _drop(positions: tuple[int, ...], leaves: list[Any]) -> list[Any]:
+    for position in positions:
+        del leaves[position]
+    return leaves
 
 
 def _pick(positions: list[int], leaves: list[Any]) -> list[Any]:

@@ -3,7 +3,7 @@
 Both halves keep the structure of the whole; `None` marks the leaves that are in the other one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias, TypeVar, cast
 
 from jax.core import Tracer
@@ -53,10 +53,8 @@ def filter(pytree: _T, filter_spec: _PyTree, inverse: bool = False, replace: Any
 
     ```
     """
-    leaves, mask, treedef = _select(pytree, filter_spec, is_leaf)
-    keep = not inverse
-    kept = [leaf if chosen is keep else replace for leaf, chosen in zip(leaves, mask, strict=True)]
-    return cast(_T, treedef.unflatten(kept))
+    kept, rest, treedef = _split(pytree, filter_spec, replace, is_leaf)
+    return cast(_T, treedef.unflatten(rest if inverse else kept))
 
 
 def partition(pytree: _T, filter_spec: _PyTree, replace: Any = None, is_leaf: IsLeaf = None) -> tuple[_T, _T]:
@@ -87,9 +85,7 @@ def partition(pytree: _T, filter_spec: _PyTree, replace: Any = None, is_leaf: Is
 
     ```
     """
-    leaves, mask, treedef = _select(pytree, filter_spec, is_leaf)
-    kept = [leaf if chosen else replace for leaf, chosen in zip(leaves, mask, strict=True)]
-    rest = [replace if chosen else leaf for leaf, chosen in zip(leaves, mask, strict=True)]
+    kept, rest, treedef = _split(pytree, filter_spec, replace, is_leaf)
     return cast(_T, treedef.unflatten(kept)), cast(_T, treedef.unflatten(rest))
 
 
@@ -127,21 +123,34 @@ def _or_none(is_leaf: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda node: node is None or is_leaf(node)
 
 
-def _select(pytree: _PyTree, filter_spec: _PyTree, is_leaf: IsLeaf) -> tuple[list[Any], list[bool], PyTreeDef]:
-    """Flatten a PyTree, and say of each leaf whether the filter selects it."""
+def _split(
+    pytree: _PyTree, filter_spec: _PyTree, replace: Any, is_leaf: IsLeaf
+) -> tuple[list[Any], list[Any], PyTreeDef]:
+    """Flatten a PyTree twice: with the leaves that the filter selects, and with the others."""
+    leaves, answers, treedef = _select(pytree, filter_spec, is_leaf)
+    kept = [replace] * len(leaves)
+    rest = leaves[:]
+    for index, answer in enumerate(answers):
+        if answer is True or (answer is not False and _truth(answer)):
+            kept[index] = leaves[index]
+            rest[index] = replace
+    return kept, rest, treedef
+
+
+def _select(pytree: _PyTree, filter_spec: _PyTree, is_leaf: IsLeaf) -> tuple[list[Any], Iterable[Any], PyTreeDef]:
+    """Flatten a PyTree, and ask the filter about each leaf."""
     leaves, treedef = tree_flatten(pytree, is_leaf)
     rules, filter_def = tree_flatten(filter_spec)
     for index, rule in enumerate(rules):
         if type(rule) is not bool and not callable(rule):
             raise ValueError(_not_a_rule(filter_spec, index))
-    if treedef_is_leaf(filter_def):
-        rules *= len(leaves)
-    elif filter_def != treedef:
+    if rules and treedef_is_leaf(filter_def):  # not `()` or `None`, which are one node as well
+        rule = rules[0]
+        return leaves, [rule] * len(leaves) if type(rule) is bool else map(rule, leaves), treedef
+    if filter_def != treedef:
         rules, leaves, treedef = _spread(filter_spec, pytree, is_leaf)
-    mask = [rule if rule is True or rule is False else rule(leaf) for rule, leaf in zip(rules, leaves, strict=True)]
-    if not {bool}.issuperset(map(type, mask)):
-        mask = list(map(_truth, mask))
-    return leaves, mask, treedef
+    pairs = zip(rules, leaves, strict=True)
+    return leaves, (rule if type(rule) is bool else rule(leaf) for rule, leaf in pairs), treedef
 
 
 def _spread(filter_spec: _PyTree, pytree: _PyTree, is_leaf: IsLeaf) -> tuple[list[Any], list[Any], PyTreeDef]:

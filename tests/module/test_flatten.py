@@ -1,6 +1,7 @@
 import copy
 import dataclasses
 import functools
+import gc
 import inspect
 import linecache
 import sys
@@ -388,11 +389,13 @@ def python_functions_called_by(function: Callable[[], object]) -> list[str]:
         if event == "call":
             called.append(frame.f_code.co_name)
 
+    gc.disable()  # it would call functions that belong to other tests' objects
     sys.setprofile(profile)
     try:
         function()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return called[1:]  # without `function` itself
 
 
