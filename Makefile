@@ -68,6 +68,11 @@ bench: $(VENV)/.examples ## measure the speed, in multiples of what plain JAX ta
 	@echo "==> running the benchmarks"
 	@$(VENV)/bin/python -m benchmarks
 
+.PHONY: bench-peers
+bench-peers: $(VENV)/.examples $(VENV)-equinox/.peer $(VENV)-flax/.peer ## the same, beside Equinox 0.13.8 and Flax NNX
+	@echo "==> running the benchmarks, first those of the peers"
+	@PEER=$(VENV)-equinox/bin/python FLAX=$(VENV)-flax/bin/python $(VENV)/bin/python -m benchmarks
+
 .PHONY: clean
 clean: ## remove the environments, the caches and whatever else was made
 	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis .cache
@@ -91,6 +96,17 @@ $(MINIMUM)/.test: pyproject.toml $(MINIMUM)/bin/python
 	$(call make-environment,$(MINIMUM),$(OLDEST_PYTHONS))
 	@$(MINIMUM)/bin/python -c "$$minimum_versions" > $(MINIMUM)/constraints.txt
 	$(call install,$(MINIMUM),-e '.[test]' --constraint $(MINIMUM)/constraints.txt)
+	@touch $@
+
+# Peers have the same JAX, and environments of their own. For Flax, the benchmarks need what they are written with, too.
+$(VENV)-equinox/.peer: $(VENV)/.examples
+	$(call make-environment,$(VENV)-equinox,$(VENV)/bin/python)
+	$(call install,$(VENV)-equinox,equinox==0.13.8 optax $$($(VENV)/bin/python -m pip freeze | grep -E '^jax(lib)?=='))
+	@touch $@
+
+$(VENV)-flax/.peer: $(VENV)/.examples
+	$(call make-environment,$(VENV)-flax,$(VENV)/bin/python)
+	$(call install,$(VENV)-flax,-e . flax optax $$($(VENV)/bin/python -m pip freeze | grep -E '^jax(lib)?=='))
 	@touch $@
 
 # Without a recipe, so that an environment whose interpreter is not there (any more) counts as out of date.

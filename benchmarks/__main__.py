@@ -24,19 +24,23 @@ def main(argv: Sequence[str] | None = None) -> None:
         default=Path(__file__).parent / "results",
         help="where the table is written (default: %(default)s)",
     )
+    parser.add_argument("--flax", action="store_true", help="measure Flax NNX instead, where there is a row for it")
     options = parser.parse_args(argv)
     rows = [row for row in ROWS if options.only in row.name]
     if not rows:
         parser.error(f"no row has {options.only!r} in its name; there are: " + "; ".join(row.name for row in ROWS))
 
-    peer = None
-    if python := os.environ.get("PEER"):
-        peer = measure_peer(python, ["--only", options.only, *(["--quick"] if options.quick else [])])
+    passed_on = ["--only", options.only, *(["--quick"] if options.quick else [])]
+    peers = [
+        measure_peer(variable, python, [*passed_on, *flags])
+        for variable, flags in (("PEER", []), ("FLAX", ["--flax"]))
+        if (python := os.environ.get(variable))
+    ]
 
-    machine = describe_machine()
-    table = Table(rows, peer)
+    machine = describe_machine("flax" if options.flax else "equinox")
+    table = Table(rows, peers)
     lines = [
-        f"equinox {machine['equinox']} ({', '.join(f'{k} {v}' for k, v in machine.items() if k != 'equinox')})",
+        f"{machine['measured']} ({', '.join(f'{k} {v}' for k, v in machine.items() if k != 'measured')})",
         "",
     ]
     if is_busy(machine):
@@ -46,8 +50,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     measurements: Measurements = {}
     for row in rows:
         measurement = None
-        if row.is_possible():
-            pair = row.prepare()
+        prepare = row.flax if options.flax else row.prepare if row.is_possible() else None
+        if prepare is not None:
+            pair = prepare()
             pair.check()
             measurement = measure(pair, QUICK if options.quick else THOROUGH)
         measurements[row.name] = measurement

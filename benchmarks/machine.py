@@ -11,10 +11,11 @@ import jax
 import equinox as eqx
 
 
-def describe_machine() -> dict[str, str]:
-    """Versions, processor, device, and how busy the machine is just now."""
+def describe_machine(measured: str = "equinox") -> dict[str, str]:
+    """What is measured, versions, processor, device, and how busy the machine is just now."""
+    version = eqx.__version__ if measured == "equinox" else importlib.metadata.version(measured)
     return {
-        "equinox": eqx.__version__,
+        "measured": f"{measured} {version}",
         "jax": jax.__version__,
         "jaxlib": importlib.metadata.version("jaxlib"),
         "python": platform.python_version(),

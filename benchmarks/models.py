@@ -72,9 +72,9 @@ def _weights_and_biases(depth: int) -> list[tuple[Array, Array]]:
     return placed
 
 
-def jit(function: Callable[..., Any]) -> Callable[..., Any]:
+def jit(function: Callable[..., Any], static_argnums: int | None = None) -> Callable[..., Any]:
     """`jax.jit`, without the types that JAX does not know itself."""
-    return jax.jit(function)
+    return jax.jit(function, static_argnums=static_argnums)
 
 
 def as_dictionaries(model: MLP) -> Parameters:

@@ -1,4 +1,4 @@
-"""The same rows in another interpreter, in whose environment another `equinox` is installed."""
+"""The same rows in another interpreter, in whose environment another `equinox` is installed, or Flax."""
 
 import json
 import os
@@ -22,16 +22,18 @@ main(sys.argv[2:])
 """
 
 
-def measure_peer(python: str, arguments: list[str]) -> Peer:
-    """Run the benchmarks in the interpreter `python`; its table goes to the terminal too."""
+def measure_peer(variable: str, python: str, arguments: list[str]) -> Peer:
+    """Run the benchmarks in the interpreter `python`, which `variable` names; its table goes to the terminal too."""
     with tempfile.TemporaryDirectory() as folder:
         command = [python, "-P", "-c", _PROGRAM, str(_ROOT), *arguments, "--results", folder]
-        environment = {name: value for name, value in os.environ.items() if name not in ("PEER", "PYTHONPATH")}
+        environment = {name: value for name, value in os.environ.items() if name not in ("PEER", "FLAX", "PYTHONPATH")}
         try:
             subprocess.run(command, check=True, env=environment)
         except OSError as error:
-            sys.exit(f"PEER={python} could not be run: {error.strerror}. It must be the path of a Python interpreter.")
+            sys.exit(
+                f"{variable}={python} could not be run: {error.strerror}. It must be the path of a Python interpreter."
+            )
         except subprocess.CalledProcessError:
-            sys.exit(f"PEER={python} failed, as printed above. Its environment must have equinox and optax.")
+            sys.exit(f"{variable}={python} failed, as printed above. `make bench-peers` makes the environment.")
         document = json.loads((Path(folder) / "benchmarks.json").read_text(encoding="utf-8"))
     return from_json(document)

@@ -2,8 +2,9 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from .row import Row
 from .timing import Measurement
@@ -14,9 +15,9 @@ Measurements: TypeAlias = dict[str, Measurement | None]
 
 @dataclasses.dataclass(frozen=True)
 class Peer:
-    """What another `equinox` reached on the same machine."""
+    """What another library reached on the same machine."""
 
-    version: str
+    name: str
     measurements: Measurements
 
 
@@ -25,8 +26,8 @@ class Table:
 
     _MISSING: Final = "-"
 
-    def __init__(self, rows: list[Row], peer: Peer | None = None) -> None:
-        self._peer = peer
+    def __init__(self, rows: list[Row], peers: Sequence[Peer] = ()) -> None:
+        self._peers = peers
         self._widths = {
             "work": max(len(text) for text in ("work", *(row.name for row in rows))),
             "floor": max(len(text) for text in ("floor", *(row.floor for row in rows))),
@@ -37,8 +38,7 @@ class Table:
             "time": 7,
             "floor's time": 12,
         }
-        if peer is not None:
-            self._widths[f"ratio of {peer.version}"] = 15
+        self._widths |= {peer.name: max(7, len(peer.name)) for peer in peers}
 
     def header(self) -> str:
         """The first two lines."""
@@ -50,7 +50,7 @@ class Table:
         if measurement is None:
             cells = [row.name, row.floor, *[self._MISSING] * 6]
         else:
-            has_floor = measurement.floor_seconds is not None
+            has_floor = measurement.floor_best is not None
             quartiles = [
                 value(x, has_floor=has_floor) for x in (measurement.lower_quartile, measurement.upper_quartile)
             ]
@@ -62,13 +62,13 @@ class Table:
                 " to ".join(quartiles),
                 self._MISSING if row.target is None else value(row.target, has_floor=has_floor),
                 self._MISSING if met is None else "yes" if met else "NO",
-                duration(measurement.subject_seconds),
-                self._MISSING if measurement.floor_seconds is None else duration(measurement.floor_seconds),
+                quantity(measurement.subject_best, row.unit),
+                self._MISSING if measurement.floor_best is None else quantity(measurement.floor_best, row.unit),
             ]
-        if self._peer is not None:
-            theirs = self._peer.measurements.get(row.name)
+        for peer in self._peers:
+            theirs = peer.measurements.get(row.name)
             cells.append(
-                self._MISSING if theirs is None else value(theirs.median, has_floor=theirs.floor_seconds is not None)
+                self._MISSING if theirs is None else value(theirs.median, has_floor=theirs.floor_best is not None)
             )
         return self._line(cells)
 
@@ -89,12 +89,17 @@ def value(number: float, *, has_floor: bool) -> str:
     return f"{number:.2f}" if number < 99.995 else f"{number:.0f}"
 
 
-def duration(seconds: float) -> str:
-    """A time with three digits, in the unit that suits it."""
-    for unit, factor in (("ns", 1e9), ("µs", 1e6), ("ms", 1e3)):
-        if seconds * factor < 999.5:
-            return f"{seconds * factor:.3g} {unit}"
-    return f"{seconds:.3g} s"
+_UNITS: Final = {
+    "s": (("ns", 1e-9), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0)),
+    "B": (("B", 1.0), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9)),
+}
+
+
+def quantity(number: float, unit: Literal["s", "B"]) -> str:
+    """Seconds or bytes with three digits, in the multiple that suits them."""
+    multiples = _UNITS[unit]
+    name, size = next((multiple for multiple in multiples if number / multiple[1] < 999.5), multiples[-1])
+    return f"{number / size:.3g} {name}"
 
 
 def to_json(machine: dict[str, str], rows: list[Row], measurements: Measurements) -> dict[str, Any]:
@@ -102,7 +107,8 @@ def to_json(machine: dict[str, str], rows: list[Row], measurements: Measurements
     entries: list[dict[str, Any]] = []
     for row in rows:
         measurement = measurements[row.name]
-        entry: dict[str, Any] = {"name": row.name, "floor": row.floor, "target": row.target, "measurement": None}
+        entry: dict[str, Any] = {"name": row.name, "floor": row.floor, "target": row.target, "unit": row.unit}
+        entry["measurement"] = None
         if measurement is not None:
             entry |= {"measurement": dataclasses.asdict(measurement), "is_target_met": is_met(row, measurement)}
         entries.append(entry)
@@ -115,7 +121,7 @@ def from_json(document: dict[str, Any]) -> Peer:
         entry["name"]: None if entry["measurement"] is None else Measurement(**entry["measurement"])
         for entry in document["rows"]
     }
-    return Peer(document["machine"]["equinox"], measurements)
+    return Peer(document["machine"]["measured"], measurements)
 
 
 def write(folder: Path, markdown: str, document: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Literal
 
 import equinox as eqx
 
@@ -20,6 +21,10 @@ class Row:
     prepare: Callable[[], Pair]
     #: The names that `equinox` must have.
     needs: tuple[str, ...] = ()
+    #: What is measured: seconds, or the bytes of memory that remain in use.
+    unit: Literal["s", "B"] = "s"
+    #: The same work as Flax NNX would have it, against the same floor.
+    flax: Callable[[], Pair] | None = None
 
     def is_possible(self) -> bool:
         """Whether the installed `equinox` can do this."""

@@ -22,7 +22,7 @@ class Work(Protocol):
         ...
 
     def sample(self) -> float:
-        """Do the work, once or often; return the seconds that it took, for once."""
+        """Do the work, once or often; return the seconds that it took, for once (or the bytes that it left in use)."""
         ...
 
 
@@ -119,9 +119,9 @@ class Measurement:
     median: float
     lower_quartile: float
     upper_quartile: float
-    #: The best times, in seconds.
-    subject_seconds: float
-    floor_seconds: float | None
+    #: The best samples: the fewest seconds, or bytes.
+    subject_best: float
+    floor_best: float | None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """A whole training step with Adam: model and optimiser state go in and come out."""
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,35 +12,7 @@ import equinox as eqx
 from ..models import MLP, Parameters, apply, as_dictionaries, example_input
 from ..row import Row
 from ..timing import Pair
-
-
-class _Training:
-    """Steps of a training loop, each on the results of the one before; the device may lag behind until the last."""
-
-    _STEPS = 20
-
-    def __init__(self, step: Callable[..., tuple[Any, Any, Array]], model: Any, state: Any) -> None:
-        self._step = step
-        self._model = model
-        self._state = state
-
-    def result(self) -> Any:
-        return self._step(self._model, self._state, *_batch())
-
-    def sample(self) -> float:
-        step, model, state = self._step, self._model, self._state
-        x, y = _batch()
-        start = time.perf_counter()
-        model, state, loss = step(model, state, x, y)
-        for _ in range(self._STEPS - 1):
-            model, state, loss = step(model, state, x, y)
-        loss.block_until_ready()
-        return (time.perf_counter() - start) / self._STEPS
-
-
-def _batch() -> tuple[Array, Array]:
-    x = example_input()
-    return x, jnp.ones_like(x)
+from ..training import Training
 
 
 def _prepare() -> Pair:
@@ -66,11 +36,13 @@ def _prepare() -> Pair:
         updates, state = optimiser.update(gradient, state)
         return jax.tree.map(jnp.add, parameters, updates), state, loss
 
+    x = example_input()
+    batch = (x, jnp.ones_like(x))
     model = MLP()
     parameters = as_dictionaries(model)
     return Pair(
-        _Training(subject_step, model, optimiser.init(eqx.filter(model, eqx.is_inexact_array))),
-        _Training(floor_step, parameters, optimiser.init(parameters)),
+        Training(subject_step, model, optimiser.init(eqx.filter(model, eqx.is_inexact_array)), batch),
+        Training(floor_step, parameters, optimiser.init(parameters), batch),
     )
 
 

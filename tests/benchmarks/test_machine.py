@@ -6,7 +6,7 @@ from benchmarks.machine import describe_machine, is_busy
 
 def test_the_versions_are_those_that_are_measured():
     machine = describe_machine()
-    assert (machine["equinox"], machine["jax"]) == (eqx.__version__, jax.__version__)
+    assert (machine["measured"], machine["jax"]) == (f"equinox {eqx.__version__}", jax.__version__)
     assert machine["device"].startswith(jax.default_backend())
 
 

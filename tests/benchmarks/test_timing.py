@@ -41,12 +41,12 @@ def test_the_best_times_are_reported_in_seconds():
     subject = Scripted("subject", [WARM_UP, 2.0, 30.0, 12.0])
     floor = Scripted("floor", [WARM_UP, 1.5, 10.0, 3.0])
     measurement = measure(Pair(subject, floor), Effort(seconds=0, least_rounds=3))
-    assert (measurement.subject_seconds, measurement.floor_seconds) == (2.0, 1.5)
+    assert (measurement.subject_best, measurement.floor_best) == (2.0, 1.5)
 
 
 def test_without_a_floor_the_time_itself_is_the_result():
     measurement = measure(Pair(Scripted("subject", [WARM_UP, 3.0, 1.0, 2.0]), None), Effort(0, least_rounds=3))
-    assert (measurement.median, measurement.subject_seconds, measurement.floor_seconds) == (2.0, 1.0, None)
+    assert (measurement.median, measurement.subject_best, measurement.floor_best) == (2.0, 1.0, None)
 
 
 def test_subject_and_floor_take_turns_in_being_first():
