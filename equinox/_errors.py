@@ -42,7 +42,10 @@ def describe(value: Any) -> str:
     text = repr(value)
     if len(text) > 60:
         text = text[:57] + "..."
-    return f"a value of type `{type(value).__qualname__}`: {text}"
+    kind = type(value)
+    # Some of NumPy's scalar types are called like Python's own.
+    name = f"{kind.__module__}.{kind.__qualname__}" if issubclass(kind, np.generic) else kind.__qualname__
+    return f"a value of type `{name}`: {text}"
 
 
 def first_user_frame() -> int:

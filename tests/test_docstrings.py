@@ -4,7 +4,6 @@ import doctest
 import importlib
 import inspect
 import pkgutil
-import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,12 +15,10 @@ import numpy as np
 import pytest
 
 import equinox as eqx
-
-ROOT = Path(__file__).parents[1]
+from tests.pages import PAGES, ROOT, blocks
 
 MODULES = ["equinox", *(module.name for module in pkgutil.walk_packages(eqx.__path__, "equinox."))]
 PUBLIC_MODULES = [name for name in MODULES if "._" not in name]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 # What a docstring's example may use without importing it, besides the names of its own module.
 NAMESPACE = {"eqx": eqx, "jax": jax, "jnp": jnp, "np": np}
@@ -66,13 +63,10 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(
     # Classes look up their module by its name.
     module = ModuleType("page")
     monkeypatch.setitem(sys.modules, "page", module)
-    text = page.read_text(encoding="utf-8")
-    for block in re.finditer(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
-        code = block[1]
-        lines_before = text.count("\n", 0, block.start(1))
-        if code.startswith(">>>"):
-            example = doctest.DocTestParser().get_doctest(code, {}, page.name, str(page), lines_before)
+    for block in blocks(page):
+        if block.is_session:
+            example = doctest.DocTestParser().get_doctest(block.code, {}, page.name, str(page), block.lines_before)
             example.globs = vars(module)
             run([example])
         else:
-            exec(compile("\n" * lines_before + code, page, "exec", dont_inherit=True), vars(module))
+            exec(compile("\n" * block.lines_before + block.code, page, "exec", dont_inherit=True), vars(module))

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -27,6 +28,8 @@ def test_a_bare_argument_is_located_by_its_name() -> None:
         (np.ones(2), "a NumPy array (float64[2])"),
         (1, "a value of type `int`: 1"),
         (None, "a value of type `NoneType`: None"),
+        (np.bool_(True), "a value of type `numpy.bool`: np.True_"),
+        (ml_dtypes.bfloat16(2), "a value of type `ml_dtypes.bfloat16`: 2"),
     ],
 )
 def test_a_value_is_described_by_kind_and_shape_or_type(value: Any, text: str) -> None:

@@ -56,16 +56,6 @@ def metadata(wheel: Path) -> Message:
     return BytesParser().parsebytes(contents(wheel)[f"{ABOUT}/METADATA"])
 
 
-def test_each_stub_has_a_link_beside_the_module_it_describes() -> None:
-    links = {path.relative_to(ROOT): path for path in (ROOT / "equinox").rglob("*.pyi")}
-    assert sorted(links) == STUBS
-    for stub in STUBS:
-        target = Path(os.path.relpath(ROOT / "stubs" / stub, (ROOT / stub).parent))
-        assert links[stub].is_symlink(), f"{stub} must be a symbolic link to {target}"
-        assert links[stub].readlink() == target
-        assert links[stub].with_suffix(".py").exists(), f"{stub} describes no module"
-
-
 def test_the_wheel_holds_the_package_and_its_licence_and_nothing_else(wheel: Path) -> None:
     package = {str(path.relative_to(ROOT)) for path in (ROOT / "equinox").rglob("*") if path.suffix in {".py", ".pyi"}}
     about = {f"{ABOUT}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "licenses/LICENSE")}

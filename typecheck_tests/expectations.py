@@ -1,12 +1,13 @@
 """What a file says about the errors that checkers are to report in it, in comments on the lines in question.
 
     step(3)  # error: mypy[arg-type] pyright[reportArgumentType]
-    eqx.jitf(step)  # error: pyright[reportCallIssue]  # gap: mypy(one-filter)
-    model.weight = x  # error  # gap: mypy(plain-field) pyright(plain-field)
+    eqx.jitf(step)  # error: pyright[reportCallIssue]  # gap: mypy(one-filter) zuban(one-filter)
+    model.weight = x  # error  # gap: all(plain-field)
 
-`error` says that the line is wrong, and with which codes which checker must say so. `gap` says that a checker does not
-do what it should on this line, and names the reason, which is explained once in `gaps.toml`: either it overlooks the
-error, or it reports one where there is none.
+`error` says that the line is wrong, and with which codes mypy and pyright must say so; of the other checkers, any error
+will do. `gap` says that a checker does not do what it should on this line, and names the reason, which is explained
+once in `gaps.toml`: either it overlooks the error, or it reports one where there is none. `all` stands for all that
+are not named on the line. What is said of pyright holds for basedpyright as well.
 """
 
 import dataclasses
@@ -15,6 +16,9 @@ import tomllib
 from collections.abc import Iterable, Mapping
 
 from .checkers import HERE, Checker, Diagnostic
+
+#: In place of the name of a checker.
+ALL = "all"
 
 _COMMENT = re.compile(r"# (error|gap)\b:?([^#]*)")
 _ENTRIES = {"error": re.compile(r"([a-z]+)\[([^\]]+)\]"), "gap": re.compile(r"([a-z]+)\(([^)]+)\)")}
@@ -27,6 +31,10 @@ class Line:
     codes: dict[str, set[str]] = dataclasses.field(default_factory=dict[str, set[str]])
     gaps: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
     is_wrong: bool = False
+
+    def gap(self, name: str) -> str | None:
+        """The name of the gap that the checker of this name has here."""
+        return self.gaps.get(name) or (self.gaps.get(ALL) if name not in self.codes else None)
 
 
 class MarkerError(ValueError):
@@ -79,13 +87,13 @@ def differences(
 def _difference(checker: Checker, expected: Line, reported: list[Diagnostic]) -> str | None:
     codes = {diagnostic.code for diagnostic in reported}
     what = "; ".join(f"[{diagnostic.code}] {diagnostic.message}" for diagnostic in reported) or "no error"
-    gap = expected.gaps.get(checker.name)
+    gap = expected.gap(checker.named)
     if gap is not None:
         is_closed = bool(reported) is expected.is_wrong
         return f"no longer has the gap `{gap}` here: it reports {what}" if is_closed else None
     if not checker.has_codes:
         return None if bool(reported) is expected.is_wrong else f"reports {what}"
-    wanted = expected.codes.get(checker.name, set())
+    wanted = expected.codes.get(checker.named, set())
     if codes == wanted:
         return None
     return f"should report {', '.join(f'[{code}]' for code in sorted(wanted)) or 'no error'}, but reports {what}"

@@ -6,6 +6,7 @@ from typecheck_tests.checkers import Checker, Diagnostic
 from typecheck_tests.expectations import MarkerError, differences, read_markers
 
 STRICT = Checker("strict", has_codes=True, command=(), read=lambda output: iter(()))
+LIKE_STRICT = Checker("offshoot", has_codes=True, command=(), read=lambda output: iter(()), like="strict")
 LENIENT = Checker("lenient", has_codes=False, command=(), read=lambda output: iter(()))
 
 
@@ -26,10 +27,14 @@ def compare(source: str, *codes: str, checker: Checker = STRICT) -> list[str]:
         ("x  # error: other[a]  # gap: strict(reason)", ()),
         ("x  # error  # gap: strict(reason)", ()),
         ("x  # gap: strict(reason)", ("a",)),
+        ("x  # gap: all(reason)", ("a",)),
+        ("x  # error  # gap: other(reason) all(reason)", ()),
+        ("x  # error: strict[a]  # gap: all(reason)", ("a",)),
     ],
 )
 def test_what_is_expected_is_no_difference(source: str, codes: tuple[str, ...]) -> None:
     assert compare(source, *codes) == []
+    assert compare(source, *codes, checker=LIKE_STRICT) == []
 
 
 @pytest.mark.parametrize(
@@ -43,6 +48,7 @@ def test_what_is_expected_is_no_difference(source: str, codes: tuple[str, ...]) 
         pytest.param("x  # error: other[a]  # gap: strict(reason)", ("a",), ["reason", "[a]"], id="now it is found"),
         pytest.param("x  # error", ("a",), ["no error", "[a]"], id="an error that nobody should report"),
         pytest.param("x  # gap: strict(reason)", (), ["reason", "no error"], id="now it is accepted"),
+        pytest.param("x  # gap: all(reason)", (), ["reason", "no error"], id="now that it is accepted by all"),
     ],
 )
 def test_a_difference_names_the_place_the_checker_and_both_sides(
@@ -77,3 +83,10 @@ def test_of_a_checker_without_codes_any_error_will_do() -> None:
 def test_a_comment_that_cannot_be_read_is_an_error_that_names_the_place(source: str) -> None:
     with pytest.raises(MarkerError, match=r"file\.py:1"):
         read_markers("file.py", source)
+
+
+def test_a_checker_like_another_is_held_to_what_is_said_of_that_one_under_its_own_name() -> None:
+    (difference,) = compare("x  # error: strict[a]", "b", checker=LIKE_STRICT)
+    assert difference.startswith("file.py:1: offshoot ")
+    assert compare("x  # error: strict[a]  # gap: all(reason)", checker=LIKE_STRICT)
+    assert compare("x  # gap: strict(reason)", checker=LIKE_STRICT)

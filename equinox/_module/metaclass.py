@@ -37,6 +37,7 @@ class ModuleMeta(abc.ABCMeta):
             is_abstract=False,
             strict=False,
             frozen=True,
+            init=True,
             kw_only=False,
             **kwargs,
         ):
@@ -48,6 +49,11 @@ class ModuleMeta(abc.ABCMeta):
                 type.__setattr__(cls, key, value)
             own_abstract = own_abstract_attributes(cls)
             has_generated_init = _gets_generated_init(cls)
+            if has_generated_init and not init:
+                raise TypeError(
+                    f"`class {name}(..., init=False)` is not possible: `{name}` neither has nor inherits a handwritten "
+                    "`__init__`, so that nothing would assign its fields. Write one, or drop `init=False`."
+                )
             with hidden_annotations(cls, set(own_abstract)):
                 dataclasses.dataclass(eq=False, repr=False, init=has_generated_init, kw_only=kw_only)(cls)
             fields = dataclasses.fields(cls)

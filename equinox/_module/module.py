@@ -3,7 +3,7 @@
 import types
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import FrozenInstanceError, fields
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ from .construction import Plan, initialising
 from .flatten import WRAPPER_NAMES
 from .metaclass import ModuleMeta
 from .suspicious import PLAIN_TYPES, items_of, warn_of_transformed_callables
+from .treescope import treescope_rendering
 
 _set_attribute: Final = object.__setattr__
 
@@ -29,8 +30,10 @@ class Module(Hashable, metaclass=ModuleMeta):
     Functions in the class body are methods; a bound method is a PyTree with the leaves of its instance.
 
     The class keyword `is_abstract=True` says that the class itself, as opposed to its subclasses, is not to be
-    instantiated; `kw_only=True` is that of `dataclasses.dataclass`; `frozen=True` changes nothing at run time, but lets
-    type checkers report assignments to fields. All others go to `__init_subclass__`.
+    instantiated; `kw_only=True` is that of `dataclasses.dataclass`. Two others change nothing at run time, but tell type
+    checkers what they cannot know: `frozen=True`, that assignments to fields are to be reported, and `init=False`, that
+    the class inherits a handwritten `__init__` rather than getting a generated one. Any other keyword goes to
+    `__init_subclass__`.
 
     After `__init__`, field converters run, and then the `__check_init__(self)` of every class in the MRO that has one.
 
@@ -66,7 +69,8 @@ class Module(Hashable, metaclass=ModuleMeta):
             *,
             is_abstract: bool = ...,
             strict: bool | None = ...,
-            frozen: bool = ...,
+            frozen: Literal[True] = ...,
+            init: bool = ...,
             kw_only: bool = ...,
             **kwargs: Any,
         ) -> None: ...
@@ -117,6 +121,9 @@ class Module(Hashable, metaclass=ModuleMeta):
 
     # Printing recognises this function, to tell it from one that a subclass wrote.
     __repr__.__tree_pformat__ = True  # type: ignore[attr-defined] # pyright: ignore[reportFunctionMemberAccess] # functions have attributes
+
+    def __treescope_repr__(self, path: str | None, subtree_renderer: Any) -> Any:
+        return treescope_rendering(self, path, subtree_renderer)
 
 
 def _set_other(module: Module, plan: Plan | None, name: str, value: Any) -> None:

@@ -52,15 +52,19 @@ def module_update_wrapper(wrapper: _M, wrapped: Callable[..., Any] | None = None
             f"argument `wrapper` is an instance of `{type(wrapper).__qualname__}`, which has no property "
             "`__wrapped__`. Define one that returns the wrapped function."
         )
-    source: object = getattr(wrapper, "__wrapped__") if wrapped is None else wrapped  # noqa: B009
     layout = type(wrapper).__module_plan__.layout
     children, aux = layout.flatten(wrapper)
     updated: _M = layout.unflatten(aux, children)
+    copy_names(updated, getattr(wrapper, "__wrapped__") if wrapped is None else wrapped)  # noqa: B009
+    return updated
+
+
+def copy_names(wrapper: Module, source: object) -> None:
+    """Give a Module that nobody else has seen yet the names of a function."""
     for name in WRAPPER_NAMES:
         try:
             value = getattr(source, name)
         except (AttributeError, NameError):  # NameError: annotations that cannot be evaluated yet
             continue
-        object.__setattr__(updated, name, value)
-        layout.note_irregular()
-    return updated
+        object.__setattr__(wrapper, name, value)
+        type(wrapper).__module_plan__.layout.note_irregular()

@@ -6,3 +6,4 @@ from .traceback import hide_frames
 
 hide_frames(Path(__file__).parent)
 hide_frames(Path(__file__).parent.parent / "_module")
+hide_frames(Path(__file__).parent.parent / "_runtime")

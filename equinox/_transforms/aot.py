@@ -2,12 +2,15 @@
 
 import abc
 from collections.abc import Callable
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from .._errors import describe
 from .._module import Module
 from .dispatch import Dispatcher
 from .stages import Lowered, Traced
+
+if TYPE_CHECKING:  # loaded on first use
+    from .explain import Explanation
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -35,6 +38,41 @@ class AheadOfTime(Module, Generic[_P, _R_co]):
     def eval_shape(self, /, *args: _P.args, **kwargs: _P.kwargs) -> _R_co:
         """The output for these arguments, with `jax.ShapeDtypeStruct`s for arrays; nothing is computed."""
         return self.trace(*args, **kwargs).out_info
+
+    def explain(self, /, *args: _P.args, **kwargs: _P.kwargs) -> "Explanation":
+        """Say whether a call with these arguments would find a program that is there, and if not, why.
+
+        Nothing is traced or computed, and a `jax.ShapeDtypeStruct` may stand for any array. A call that moves to other
+        devices is compiled for those without being traced again; that counts as finding a program.
+
+        **Returns**
+
+        An object with `hit`, a `bool`; `differences`, in what the call differs from the nearest of those that the
+        function has been traced for; and a readable `str`.
+
+        **Raises**
+
+        - `TypeError`: the function cannot be called with these arguments.
+
+        **Example**
+        ```python
+        >>> @eqx.filter_jit
+        ... def power(x, n):
+        ...     return x**n
+        >>> x = power(jnp.ones(3), 2)
+        >>> eqx.aot(power).explain(jnp.zeros(3), 2).hit
+        True
+        >>> for difference in eqx.aot(power).explain(jnp.ones(4), 3).differences:
+        ...     print(difference)
+        argument `x`: shape was float32[3], is float32[4]
+        argument `n`: static was a value of type `int`: 2, is a value of type `int`: 3
+
+        ```
+        """
+        from .explain import explain  # noqa: PLC0415 # loaded on first use
+
+        dispatcher, bound = self._stage()
+        return explain(dispatcher, (*bound, *args), kwargs)
 
     def clear_cache(self) -> None:
         """Forget what has been compiled for this function."""

@@ -76,6 +76,14 @@ def shared(anchor: Any, key: Hashable, make: Callable[[], _V]) -> _V:
     return made
 
 
+def kept_with(anchor: Any) -> list[Any]:
+    """Everything that `shared` has made for this anchor."""
+    if _is_method(anchor):
+        anchor = anchor.__self__
+    table = _of_no_function if anchor is None else _of_functions.get(anchor, Bounded[Any]())
+    return [*table.values()]
+
+
 def clear_caches() -> None:
     """Forget every compiled program and every result of abstract evaluation that this library keeps.
 

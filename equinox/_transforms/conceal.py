@@ -31,14 +31,7 @@ class _Leaf:
         return self._reference() if self._reference else self._leaf
 
     def __eq__(self, other: object) -> bool:
-        if type(other) is not _Leaf:
-            return False
-        if self.leaf is other.leaf:
-            return True
-        try:
-            return bool(static_key(self.leaf) == static_key(other.leaf))
-        except Exception:  # noqa: BLE001 # leaves need not be comparable to get out: an array is not
-            return False
+        return type(other) is _Leaf and is_same_static(self.leaf, other.leaf)
 
     def __hash__(self) -> int:
         return hash(_type(self.leaf))  # leaves need not be hashable to get out
@@ -115,3 +108,13 @@ def static_key(leaf: Any) -> Any:
     if kind is tuple:
         return kind, *map(static_key, leaf)
     return kind, leaf
+
+
+def is_same_static(first: Any, second: Any) -> bool:
+    """Whether one compiled program is right for both of two static leaves."""
+    if first is second:
+        return True
+    try:
+        return bool(static_key(first) == static_key(second))
+    except Exception:  # noqa: BLE001 # leaves need not be comparable to get out: an array is not
+        return False

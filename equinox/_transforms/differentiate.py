@@ -14,6 +14,7 @@ from .._tree.predicates import is_array, is_array_like
 from .arguments import Arguments, locate_leaves, name_of
 from .conceal import conceal, reveal
 from .selection import Selection
+from .split import split_aux
 from .wrapped import Wrapped
 
 
@@ -65,7 +66,7 @@ class Differentiated(Wrapped):
                 arguments[position] = tree
             output = function(*arguments, **kwargs)
             if options.has_aux:
-                value, aux = _split_aux(function, output)
+                value, aux = split_aux(function, output)
                 return _check_scalar(function, value), conceal(aux, is_array)
             return _check_scalar(function, output)
 
@@ -113,16 +114,6 @@ def _not_differentiable(transformation: str, selected: list[Any], places: list[s
         f"`{transformation}` cannot differentiate {place}: it is {describe(leaf)}, but only floating-point and complex "
         "numbers and arrays have gradients. Select fewer leaves; `is_inexact_array` selects those that have gradients."
     )
-
-
-def _split_aux(function: Callable[..., Any], output: Any) -> tuple[Any, Any]:
-    pair: Any = tuple
-    if not isinstance(output, pair) or len(output) != 2:
-        raise TypeError(
-            f"With `has_aux=True`, `{name_of(function)}` must return a pair `(value, aux)`. Found {describe(output)}."
-        )
-    value, aux = output
-    return value, aux
 
 
 def _check_scalar(function: Callable[..., Any], value: Any) -> Any:

@@ -16,12 +16,15 @@ import jax
 
 from .._errors import describe
 from .._jax_tree import PyTreeDef, keystr, tree_flatten, tree_flatten_with_path, tree_structure
+from .._runtime.guard import Guard, UninspectedError, is_jit_disabled
+from .._runtime.stack import enter
 from .._tree.predicates import JAX_ARRAY_TYPES, is_array, is_array_like, is_inexact_array, is_none
 from .._tree.prefix import flatten_up_to
 from .arguments import Arguments, name_of
 from .cache import ANCHOR, Bounded, find_anchor, shared, weak_reference
 from .conceal import Concealed, conceal, static_key
 from .donation_warning import silenced_donation_warning
+from .history import History, Origin
 from .options import ById, Donation, JitOptions
 from .recent import SELECTED_KINDS, Recent
 from .template import StaticArgument, Template
@@ -60,20 +63,57 @@ class _Tables:
         self.general: Bounded[Configuration] = Bounded()
         self.dispatchers: weakref.WeakSet[Dispatcher] = weakref.WeakSet()
 
-    def clear(self) -> None:
+    def histories(self) -> list[History]:
+        """What each configuration has been traced for, from the oldest to the newest of each table."""
+        configurations = [*self.general.values(), *self.positional.values()]
+        return [configuration.history for configuration in configurations]
+
+    def forget_recent(self) -> None:
         for dispatcher in list(self.dispatchers):
             dispatcher.forget_recent()
+
+    def clear(self) -> None:
+        self.forget_recent()
         self.positional.clear()
         self.general.clear()
 
 
-@dataclasses.dataclass(frozen=True)
+def _uninspected(*arrays: Any) -> Any:
+    del arrays
+    raise UninspectedError
+
+
+@dataclasses.dataclass
 class Configuration:
     """One compiled function of the dynamic leaves."""
 
     jitted: Any
     #: The same for calling, with its warnings in order.
-    call: Callable[..., Any]
+    direct: Callable[..., Any]
+    history: History
+    guard: Guard
+    #: The same for calls that are recognised: `direct`, unless there are runtime checks in the program.
+    call: Callable[..., Any] = _uninspected
+
+    def trace(self, *arrays: Any) -> Any:
+        """Trace the function, and see whether there are runtime checks in it."""
+        with self.guard.inspecting():
+            traced = self.jitted.trace(*arrays)
+        self.guard.inspect(traced.jaxpr)
+        self.call = self.guard.wrap(self.direct)
+        return traced
+
+    def trace_and_call(self, *arrays: Any) -> Any:
+        """Call the function for shapes and dtypes that it may not have been traced for."""
+        try:
+            return self.call(*arrays)
+        except UninspectedError:
+            pass
+        if is_jit_disabled():
+            return self.direct(*arrays)
+        with self.guard.inspecting():
+            self.trace(*arrays)
+            return self.call(*arrays)
 
 
 class _StaticKey(NamedTuple):
@@ -133,7 +173,7 @@ class Dispatcher:
         self._selected_kinds: frozenset[type] = frozenset()
         if options.predicate is not None and not self._has_static_arguments:
             self._selected_kinds = SELECTED_KINDS[options.predicate]
-        #: The last calls; and the last one alone as long as all had the same structure.
+        #: The last calls; and the last of them as long as all have had the same structure.
         self._recent: tuple[Recent, ...] = ()
         self._only: Recent | None = None
         self.tables.dispatchers.add(self)
@@ -150,7 +190,8 @@ class Dispatcher:
             self._arguments = Arguments(self.function)
         return self._arguments
 
-    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call the function."""
         if self._has_static_arguments:
             return self._look_up(args, kwargs)
         if kwargs:
@@ -168,8 +209,10 @@ class Dispatcher:
             except Exception:  # noqa: BLE001 # in that message are the representations of arbitrary objects
                 self._only = None
             else:
-                if only.has(leaves):
-                    found = only
+                for recent in self._recent:
+                    if recent.has(leaves):
+                        found = recent
+                        break
         elif self._recent:
             leaves, treedef = _tree_flatten(tree)
             for recent in self._recent:
@@ -181,8 +224,8 @@ class Dispatcher:
         if found.static:
             leaves = found.pick(leaves)
         try:
-            output = found.call(*self._own, *leaves)
-        except _NotSelectedError:
+            output = found.call(*self._own, *leaves) if self._own else found.call(*leaves)
+        except (_NotSelectedError, UninspectedError):
             return self._look_up(args, kwargs)
         except _CONVERSION_ERRORS as error:
             call = self._analyse(args, kwargs)
@@ -195,13 +238,13 @@ class Dispatcher:
         """Make a call that is not just like one of the last."""
         call = self._analyse(args, kwargs)
         configuration = self._configuration(call)
-        if self._selected_kinds and self._selected_kinds.issuperset(map(type, call.dynamic)):
-            self._remember(configuration.call, call)
         try:
-            output = configuration.call(*self._own, *call.dynamic)
+            output = configuration.trace_and_call(*self._own, *call.dynamic)
         except _CONVERSION_ERRORS as error:
             self._locate_unrepresentable(error, call)
             raise
+        if self._selected_kinds and self._selected_kinds.issuperset(map(type, call.dynamic)):
+            self._remember(configuration.call, call)
         return output.reveal() if type(output) is Concealed else output
 
     def _remember(self, compiled: Callable[..., Any], call: _Call) -> None:
@@ -217,8 +260,8 @@ class Dispatcher:
         call = self._analyse(args, kwargs)
         return [*self._own, *call.dynamic], call.key
 
-    def trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Hashable]:
-        """The compiled function as traced for a call by `jax.jit(...).trace`, and a key of everything static.
+    def trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Hashable, Guard]:
+        """The compiled function as traced for a call by `jax.jit(...).trace`, a key of everything static, and a guard.
 
         `jax.ShapeDtypeStruct`s may stand for arrays, those of the callable itself included.
         """
@@ -226,14 +269,26 @@ class Dispatcher:
             return Dispatcher(self.function, self.options, are_own_structs_arrays=True)._trace(args, kwargs)
         return self._trace(args, kwargs)
 
-    def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Hashable]:
+    def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Hashable, Guard]:
         call = self._analyse(args, kwargs, are_structs_arrays=True)
         try:
             with jax.disable_jit(False):
-                return self._configuration(call).jitted.trace(*self._own, *call.dynamic), call.key
+                configuration = self._configuration(call)
+                return configuration.trace(*self._own, *call.dynamic), call.key, configuration.guard
         except _CONVERSION_ERRORS as error:
             self._locate_unrepresentable(error, call, may_be_structs=True)
             raise
+
+    def look_back(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[History, list[Any]]:
+        """What calls like this one have been traced for, and what this one would be traced for.
+
+        `jax.ShapeDtypeStruct`s may stand for arrays.
+        """
+        call = self._analyse(args, kwargs, are_structs_arrays=True)
+        self.arguments.check(call.args, call.kwargs)
+        configuration = self._find(call)
+        history = self._history(call) if configuration is None else configuration.history
+        return history, [*self._own, *call.dynamic]
 
     def difference(self, key: Hashable, other_key: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         """Describe how the static part of this call, whose key is `other_key`, differs from that with another key."""
@@ -260,12 +315,17 @@ class Dispatcher:
         return _Call(args, kwargs, leaves, treedef, mask, dynamic, key)
 
     def _configuration(self, call: _Call) -> Configuration:
-        table = self.tables.general if call.kwargs else self.tables.positional
+        configuration = self._find(call)
+        return self._table(call).add(call.key, self._configure(call)) if configuration is None else configuration
+
+    def _find(self, call: _Call) -> Configuration | None:
         try:
-            configuration = table.get(call.key)
+            return self._table(call).get(call.key)
         except TypeError:
             raise self._unhashable(call) from None
-        return table.add(call.key, self._configure(call)) if configuration is None else configuration
+
+    def _table(self, call: _Call) -> Bounded[Configuration]:
+        return self.tables.general if call.kwargs else self.tables.positional
 
     def _canonical(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         args, kwargs = self.arguments.canonical(args, kwargs)
@@ -305,30 +365,46 @@ class Dispatcher:
         key: Hashable = static_key(leaf)
         return key
 
+    def _history(self, call: _Call) -> History:
+        """A history for a call that is the first of its kind."""
+        origin = Origin(
+            function_name=self.arguments.function_name,
+            options=self.options,
+            callable=self._template,
+            arguments=Template(call.treedef, call.leaves, call.mask, self._anchor),
+            names=self.arguments.names(len(call.args)),
+            keywords=tuple(call.kwargs),
+            anchor=None if self._anchor is None else weak_reference(self._anchor),
+        )
+        return History(origin, self.tables)
+
     def _configure(self, call: _Call) -> Configuration:
         """Make the configuration for a call that is the first of its kind."""
         self.arguments.check(call.args, call.kwargs)
-        own = self._template
-        given = Template(call.treedef, call.leaves, call.mask, self._anchor)
-        names = tuple(call.kwargs)
+        history = self._history(call)
+        own, given = history.origin.callable, history.origin.arguments
+        names, anchor = history.origin.keywords, history.origin.anchor
         is_output = self.options.is_output
         # Calls are recognised by the types of their leaves, which here do not decide; but another dtype is a new trace.
         is_selective = self.options.predicate is is_inexact_array
-        anchor = None if self._anchor is None else weak_reference(self._anchor)
         keeps_structure = any(name == "out_shardings" for name, _ in self.options.jit)
+        guard = Guard(self.tables.forget_recent)
 
         def traced(*arrays: Any) -> Any:
+            guard.before_trace()
             if is_selective and not all(map(is_inexact_array, arrays[own.hole_count :])):
                 raise _NotSelectedError(f"`{traced.__name__}`: {_NOT_SELECTED}")
             function = own.fill(arrays[: own.hole_count])
             arguments = given.fill(arrays[own.hole_count :])
             if names:
                 positional, by_keyword = arguments
-                output = function(*positional, **dict(zip(names, by_keyword, strict=True)))
+                output = enter(guard.program, function, *positional, **dict(zip(names, by_keyword, strict=True)))
             else:
-                output = function(*arguments)
-            # Without a trace there is no treedef in which leaves could be concealed.
-            return output if _is_jit_disabled() else conceal(output, is_output, anchor, in_place=keeps_structure)
+                output = enter(guard.program, function, *arguments)
+            if is_jit_disabled():  # without a trace there is no treedef in which leaves could be concealed
+                return output
+            history.add(arrays)
+            return conceal(output, is_output, anchor, in_place=keeps_structure)
 
         traced.__name__ = traced.__qualname__ = self.arguments.function_name
         options: dict[str, Any] = {
@@ -339,9 +415,10 @@ class Dispatcher:
         donation = self.options.donation
         if donation is None:
             jitted = jax.jit(traced, **options)
-            return Configuration(jitted, jitted)
+            return Configuration(jitted, jitted, history, guard)
         jitted = jax.jit(traced, donate_argnums=self._donated(donation, call), **options)
-        return Configuration(jitted, _without_donation_warning(jitted) if donation.is_silent else jitted)
+        direct = _without_donation_warning(jitted) if donation.is_silent else jitted
+        return Configuration(jitted, direct, history, guard)
 
     def _donated(self, donation: Donation, call: _Call) -> tuple[int, ...]:
         """The positions, among all dynamic leaves, of those to donate."""
@@ -417,10 +494,6 @@ class Dispatcher:
 def _list_as_tuple(value: Any) -> Any:
     as_list: Any = list
     return tuple(value) if type(value) is as_list else value
-
-
-def _is_jit_disabled() -> bool:
-    return bool(getattr(jax.config, "jax_disable_jit"))  # noqa: B009 # JAX's types do not have its options
 
 
 def _is_representable(leaf: Any) -> bool:

@@ -16,8 +16,9 @@ from .recent import SELECTED_KINDS
 from .selection import ByFunction, make_selection
 from .wrapped import BoundWrapped, Wrapped, as_decorator, check_callable, reject_removed_options
 
-#: What the stub of this module asks, to show mypy other signatures than everyone else. Here nothing depends on it.
+#: What the stub of this module asks, to show some checkers other signatures than the others. Here nothing depends on it.
 MYPY: Final = False
+PYREFLY: Final = False
 
 
 class Jitted(Wrapped, AheadOfTime[..., Any]):
@@ -26,7 +27,7 @@ class Jitted(Wrapped, AheadOfTime[..., Any]):
     _options: JitOptions = field(static=True)
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        return self._dispatcher(args, kwargs)
+        return self._dispatcher.call(args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
         if name != "_dispatcher":
@@ -77,6 +78,12 @@ def _as_tuple(value: Any) -> tuple[Any, ...]:
 
 
 def _no_function() -> None: ...
+
+
+def _check_jit_options(options: dict[str, Any], fun: Callable[..., Any] = _no_function) -> None:
+    """Raise JAX's error for options that it does not have."""
+    # Shardings may have places for static leaves, which JAX knows nothing of.
+    jax.jit(fun, **{name: value for name, value in options.items() if name not in ("in_shardings", "out_shardings")})
 
 
 def _wrap(transformation: str, fun: Callable[..., Any], options: JitOptions) -> Jitted:
@@ -141,11 +148,10 @@ def jitf(
     # Some are read more than once, which an iterator would not survive.
     options = {name: value if value is None else _as_tuple(value) for name, value in options.items()}
     if fun is sentinel:
-        jax.jit(_no_function, **jit_kwargs)  # raises an error for options that it does not have
+        _check_jit_options(jit_kwargs)
         return as_decorator(jitf, options | jit_kwargs | {"filter_fn": filter_fn, "filter_tree": filter_tree})
     check_callable("jitf", fun)
-    # The same, and for arguments that the function does not have. Shardings may have places for static leaves.
-    jax.jit(fun, **options, **{name: value for name, value in jit_kwargs.items() if not name.endswith("_shardings")})
+    _check_jit_options(options | jit_kwargs, fun)  # and raises an error for arguments that the function does not have
     donated = (*(options["donate_argnums"] or ()), *(options["donate_argnames"] or ()))
     is_known = isinstance(selection, ByFunction) and selection.function in SELECTED_KINDS
     return _wrap(
@@ -185,7 +191,9 @@ def filter_jit(fun: Any = sentinel, *, donate: str = "none", **jitkwargs: Any) -
     - `donate`: which arrays may be overwritten with the results: those of all arguments and of `fun` itself (`"all"`),
       those of all but the first argument (`"all-except-first"`), or none (`"none"`). `"warn"` and `"warn-except-first"`
       do the same and warn of arrays that could not be used.
-    - `**jitkwargs`: `inline`, `keep_unused`, `device`, `backend`, `compiler_options`, as in `jax.jit`.
+    - `**jitkwargs`: `inline`, `keep_unused`, `device`, `backend`, `compiler_options`, as in `jax.jit`; `in_shardings`
+      and `out_shardings`, prefixes of the tuple of positional arguments and of the output of `fun`, with a sharding or
+      `None` at each leaf. What they say of a leaf that is no array does not count.
 
     **Returns**
 
@@ -208,16 +216,16 @@ def filter_jit(fun: Any = sentinel, *, donate: str = "none", **jitkwargs: Any) -
 
     ```
     """
-    for name in ("static_argnums", "static_argnames", "donate_argnums", "in_shardings", "out_shardings"):
+    for name in ("static_argnums", "static_argnames", "donate_argnums"):
         if name in jitkwargs:
             raise ValueError(
                 f"`filter_jit` does not take `{name}`: which leaves are traced follows from what they are. "
-                "Use `donate` for donation, `filter_shard` for shardings, and `jitf` to choose leaves."
+                "Use `donate` for donation, and `jitf` to choose leaves."
             )
     reject_removed_options("filter_jit", jitkwargs, "default", "fn", "args", "kwargs", "out")
     if donate not in _DONATIONS:
         raise ValueError(f"`donate` must be one of {', '.join(map(repr, _DONATIONS))}. Found {donate!r}.")
-    jax.jit(_no_function, **jitkwargs)  # raises an error for options that it does not have
+    _check_jit_options(jitkwargs)
     if fun is sentinel:
         return as_decorator(filter_jit, {"donate": donate} | jitkwargs)
     check_callable("filter_jit", fun)

@@ -1,9 +1,11 @@
-"""The options of a compiled function, in a form that can be compared and hashed."""
+"""The options of a transformation, in a form that can be compared and hashed."""
 
 import dataclasses
 from collections.abc import Callable, Hashable
 from typing import Any
 
+from .._jax_tree import PyTreeDef, tree_flatten
+from .._tree.predicates import is_none
 from .selection import Selection
 
 
@@ -40,3 +42,25 @@ class JitOptions:
     donation: Donation | None = None
     #: Options for `jax.jit`, with `ById` around those that cannot be hashed.
     jit: tuple[tuple[str, Hashable], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Prefix:
+    """An option that is a prefix of some tree; in it, `None` is a leaf."""
+
+    leaves: tuple[Any, ...]
+    treedef: PyTreeDef
+
+    @classmethod
+    def of(cls, tree: Any) -> "Prefix":
+        """Take a tree apart, which itself need not be hashable."""
+        leaves, treedef = tree_flatten(tree, is_none)
+        return cls(tuple(leaves), treedef)
+
+    @property
+    def tree(self) -> Any:
+        """The tree itself."""
+        return self.treedef.unflatten(self.leaves)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Prefix.of, (self.tree,)  # most treedefs cannot be pickled

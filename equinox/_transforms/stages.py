@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 import jax
 import jax.stages
 
+from .._runtime.guard import Guard
 from .conceal import reveal
 from .dispatch import Dispatcher
 
@@ -24,7 +25,7 @@ class Traced(Generic[_P, _R_co]):
     ) -> None:
         self._dispatcher = dispatcher
         self._bound = bound
-        traced, self._key = dispatcher.trace((*bound, *args), kwargs)
+        traced, self._key, self._guard = dispatcher.trace((*bound, *args), kwargs)
         #: JAX's own object.
         self.traced = traced
 
@@ -41,7 +42,7 @@ class Traced(Generic[_P, _R_co]):
 
     def lower(self) -> "Lowered[_P, _R_co]":
         """Translate the program for the compiler."""
-        return Lowered(self._dispatcher, self._bound, self.traced.lower(), self._key)
+        return Lowered(self._dispatcher, self._bound, self.traced.lower(), self._key, self._guard)
 
 
 def _as_struct(leaf: Any) -> Any:
@@ -60,10 +61,12 @@ class Lowered(Generic[_P, _R_co]):
         bound: tuple[Any, ...],
         lowered: jax.stages.Lowered,
         key: Hashable,
+        guard: Guard,
     ) -> None:
         self._dispatcher = dispatcher
         self._bound = bound
         self._key = key
+        self._guard = guard
         #: JAX's own object.
         self.lowered = lowered
 
@@ -83,7 +86,7 @@ class Lowered(Generic[_P, _R_co]):
         - `compiler_options`: as in `jax.stages.Lowered.compile`.
         """
         compiled = self.lowered.compile(compiler_options=compiler_options)
-        return Compiled(self._dispatcher, self._bound, compiled, self._key)
+        return Compiled(self._dispatcher, self._bound, compiled, self._key, self._guard)
 
 
 class Compiled(Generic[_P, _R_co]):
@@ -98,10 +101,12 @@ class Compiled(Generic[_P, _R_co]):
         bound: tuple[Any, ...],
         compiled: jax.stages.Compiled,
         key: Hashable,
+        guard: Guard,
     ) -> None:
         self._dispatcher = dispatcher
         self._bound = bound
         self._key = key
+        self._call = guard.wrap(compiled)
         #: JAX's own object.
         self.compiled = compiled
 
@@ -113,7 +118,7 @@ class Compiled(Generic[_P, _R_co]):
                 f"{self._dispatcher.difference(self._key, key, (*self._bound, *args), kwargs)}. Lower and compile it "
                 "again for these arguments, or call the function itself, which compiles as needed."
             )
-        output: _R_co = reveal(self.compiled(*arrays))
+        output: _R_co = reveal(self._call(*arrays))
         return output
 
     def as_text(self) -> str:

@@ -1,9 +1,13 @@
 """What a compiled function remembers of its arguments: the tree, with holes where the dynamic leaves were."""
 
+import contextlib
+import operator
 from collections.abc import Sequence
 from typing import Any
 
+from .._jax_tree import tree_flatten
 from .cache import ANCHOR, weak_reference
+from .difference import ArrayType, StaticLeaf
 
 
 class StaticArgument:
@@ -38,3 +42,14 @@ class Template:
         for hole, leaf in zip(self._holes, dynamic, strict=True):
             leaves[hole] = leaf
         return self.treedef.unflatten(leaves)
+
+    def show(self, dynamic: Sequence[ArrayType]) -> Any:
+        """The tree with a description in place of each leaf; a static argument is one leaf."""
+        leaves: list[Any] = [StaticLeaf(leaf.value if type(leaf) is StaticArgument else leaf) for leaf in self._leaves]
+        for hole, leaf in zip(self._holes, dynamic, strict=True):
+            leaves[hole] = leaf
+        with contextlib.suppress(Exception):  # a node of the user's may refuse to hold just anything
+            tree = self.treedef.unflatten(leaves)
+            if all(map(operator.is_, tree_flatten(tree)[0], leaves)):
+                return tree
+        return leaves

@@ -34,7 +34,7 @@ class Wrapped(Module):
         return BoundWrapped
 
     def __repr__(self) -> str:
-        return f"{self._transformation}({tree_pformat(self._function)})"
+        return f"{self._transformation}({tree_pformat(self.__wrapped__)})"
 
 
 class BoundWrapped(Module):

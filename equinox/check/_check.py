@@ -1,17 +1,17 @@
 """`check`: build one target and call it, abstractly."""
 
 import contextlib
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from .._errors import describe
+from .._places import modules_in
 from .._transforms.arguments import Arguments
+from .._tree.sizes import count_bytes, count_parameters
 from ._abstract import FailedError, call_abstractly
-from ._locate import failure_of, modules_in
+from ._locate import failure_of
 from ._notation import UsageError, evaluate_arguments
 from ._result import CallResult, Phase, PyTree, Result
 from ._target import Target, as_target, import_target
@@ -88,9 +88,7 @@ def check(
         return Result(name, calls=results)
     model = call_abstractly("build", ("",), _identity, function)
     arrays = [leaf for leaf in jax.tree.leaves(model) if isinstance(leaf, jax.ShapeDtypeStruct)]
-    parameters = sum(math.prod(array.shape) for array in arrays if jnp.issubdtype(array.dtype, jnp.inexact))
-    size = sum(math.prod(array.shape) * array.dtype.itemsize for array in arrays)
-    return Result(name, init, model, parameters, size, results)
+    return Result(name, init, model, count_parameters(arrays), count_bytes(arrays), results)
 
 
 def _identity(model: PyTree) -> PyTree:

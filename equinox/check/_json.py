@@ -5,10 +5,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import jax
-
-from .._jax_tree import keystr, tree_leaves_with_path
-from ._result import CallResult, Failure, PyTree, Result
+from .._tree.sizes import list_structs
+from ._result import CallResult, Failure, Result
 
 
 def format_json(results: Sequence[Result], checker: str | None, *, with_traceback: bool) -> str:
@@ -36,7 +34,7 @@ def format_json(results: Sequence[Result], checker: str | None, *, with_tracebac
         return {
             "arguments": call.arguments,
             "ok": call.ok,
-            "output": None if call.failure else _arrays(call.output),
+            "output": None if call.failure else list_structs(call.output),
             "failure": of_failure(call.failure),
         }
 
@@ -57,11 +55,3 @@ def format_json(results: Sequence[Result], checker: str | None, *, with_tracebac
         "targets": [of_result(result) for result in results],
     }
     return json.dumps(content, indent=2) + "\n"
-
-
-def _arrays(tree: PyTree) -> list[dict[str, Any]]:
-    return [
-        {"path": keystr(path), "shape": list(leaf.shape), "dtype": str(leaf.dtype)}
-        for path, leaf in tree_leaves_with_path(tree)
-        if isinstance(leaf, jax.ShapeDtypeStruct)
-    ]

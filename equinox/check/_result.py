@@ -23,7 +23,7 @@ class Failure:
     path: str | None
     #: The classes of all Modules whose methods were running, outermost first.
     modules: tuple[str, ...]
-    #: File and line of the innermost frame that belongs to no library.
+    #: File and line of the innermost frame of the checked code; that of an installed package only if there is no other.
     source: str | None
     #: As Python would have printed it.
     traceback: str

@@ -5,9 +5,10 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from .._tree.pretty import tree_pformat
+from .._tree.sizes import readable_bytes
 from ._result import Failure, PyTree, Result
 
-#: The number of columns that a cell may take, and the number of lines that an output may take.
+#: The number of columns that a cell may take, and the number of lines that an output or a message may take.
 _WIDTH = 60
 _HEIGHT = 24
 
@@ -60,7 +61,7 @@ def _rows(result: Result, with_traceback: bool) -> Iterator[_Row]:
     if result.failure is not None:
         yield _failed("import" if result.failure.phase == "load" else build, result.failure, with_traceback)
     elif result.parameters is not None and result.bytes is not None:
-        yield _Row(build, f"{result.parameters:,} parameters, {_readable(result.bytes)}")
+        yield _Row(build, f"{result.parameters:,} parameters, {readable_bytes(result.bytes)}")
     for call in result.calls:
         step = " ".join(["call", *call.arguments.split()])
         yield _returned(step, call.output) if call.failure is None else _failed(step, call.failure, with_traceback)
@@ -70,16 +71,15 @@ def _returned(step: str, output: PyTree) -> _Row:
     lines = tree_pformat(output, width=_WIDTH, struct_as_array=True).splitlines()
     if len(lines) == 1:
         return _Row(step, lines[0])
-    if len(lines) > _HEIGHT:
-        lines = [*lines[:_HEIGHT], f"... and {len(lines) - _HEIGHT} more lines"]
-    return _Row(step, "see below", "\n".join(lines))
+    return _Row(step, "see below", _cut(lines))
 
 
 def _failed(step: str, failure: Failure, with_traceback: bool) -> _Row:
     chain = " > ".join(failure.modules)
     module = f"{failure.path} ({chain})" if failure.path else chain
     place = failure.path or (failure.modules[-1] if failure.modules else "")
-    labelled = [("module", module), ("source", failure.source or ""), ("error", f"{failure.error}: {failure.message}")]
+    error = _cut(f"{failure.error}: {failure.message}".splitlines())
+    labelled = [("module", module), ("source", failure.source or ""), ("error", error)]
     if with_traceback:
         labelled.append(("", failure.traceback.rstrip()))
     details = "\n".join(
@@ -90,16 +90,10 @@ def _failed(step: str, failure: Failure, with_traceback: bool) -> _Row:
     return _Row(step, f"{failure.error} in {place}" if place else failure.error, details, failed=True)
 
 
+def _cut(lines: Sequence[str]) -> str:
+    more = [f"... and {len(lines) - _HEIGHT} more lines"] if len(lines) > _HEIGHT else []
+    return "\n".join([*lines[:_HEIGHT], *more])
+
+
 def _shorten(cell: str) -> str:
     return cell if len(cell) <= _WIDTH else f"{cell[: _WIDTH - 3]}..."
-
-
-def _readable(size: float) -> str:
-    """A number of bytes with a unit that suits it: `131.5 GiB`."""
-    if size < 1024:
-        return f"{size} B"
-    for unit in ("KiB", "MiB", "GiB"):
-        size /= 1024
-        if size < 1024:
-            return f"{size:.1f} {unit}"
-    return f"{size / 1024:.1f} TiB"

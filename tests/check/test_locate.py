@@ -1,6 +1,8 @@
 """Where an error is found to come from, in models that call their parts in all the ways there are."""
 
+import importlib
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,9 @@ import jax.numpy as jnp
 import pytest
 
 import equinox as eqx
+from equinox._places import modules_in
 from equinox.check import check
-from equinox.check._locate import failure_of, modules_in
+from equinox.check._locate import failure_of
 
 HERE = Path(__file__).name
 
@@ -246,6 +249,27 @@ def test_the_source_is_the_innermost_line_of_the_user(function):
     name, _, line = failure.source.rpartition(":")
     assert Path(name).name == HERE
     assert int(line) == function.__code__.co_firstlineno
+
+
+def test_the_source_is_in_an_installed_package_only_if_there_is_no_other_code(tmp_path, monkeypatch):
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "installed_package.py").write_text("def fail(x):\n    raise ValueError\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(folder)
+    fail = importlib.import_module("installed_package").fail
+    monkeypatch.delitem(sys.modules, "installed_package")
+
+    def call(x):
+        return fail(x)
+
+    def source_of(function):
+        failure = check(function, calls=["f32[3]"]).calls[0].failure
+        assert failure is not None
+        assert failure.source is not None
+        return failure.source
+
+    assert source_of(call).endswith(f"{HERE}:{call.__code__.co_firstlineno + 1}")
+    assert source_of(fail) == f"{folder / 'installed_package.py'}:2"
 
 
 def test_an_error_in_libraries_alone_has_no_source():

@@ -147,7 +147,7 @@ def test_pyproject_says_what_to_check_and_the_command_line_how_to_check_annotati
 
 @pytest.mark.usefixtures("models")
 def test_the_configuration_in_the_documentation_works(capsys):
-    Path("pyproject.toml").write_text(blocks("toml")[1], encoding="utf-8")
+    Path("pyproject.toml").write_text(blocks("toml")[0], encoding="utf-8")
     assert status() == 0
     output = capsys.readouterr().out
     assert output.count("models:Model") == 1
@@ -162,7 +162,7 @@ EXAMPLES = re.findall(r"^\$ python -m equinox\.check(.*)\n((?:(?!\$).*\n)*)", ""
 def test_the_commands_in_the_documentation_print_what_it_says(capsys, arguments, output):
     if "TypeCheckError" in output:
         pytest.importorskip("beartype")
-    Path("pyproject.toml").write_text(blocks("toml")[1], encoding="utf-8")
+    Path("pyproject.toml").write_text(blocks("toml")[0], encoding="utf-8")
     found = status(*shlex.split(arguments))
     assert capsys.readouterr().out.startswith(output)
     assert found == ("FAIL" in output)

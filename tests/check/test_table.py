@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 
@@ -59,6 +61,14 @@ def test_a_failure_without_a_place_says_what_is_known():
     text = table(Result("models:Model", "key=key", failure=building))
     assert "FAIL  models:Model  init key=key  ValueError in Block\n" in text
     assert "      module  Model > Block\n" in text
+
+
+def test_a_message_of_very_many_lines_is_cut():
+    failure = dataclasses.replace(FAILURE, message="\n".join(map(str, range(100))))
+    text = table(Result("models:step", calls=(CallResult("", None, failure),)))
+    assert "      error   TypeError: 0\n              1\n" in text
+    assert "              ... and 76 more lines\n" in text
+    assert len(text.splitlines()) < 40
 
 
 def test_tracebacks_are_shown_on_demand():

@@ -29,6 +29,20 @@ def test_a_custom_init_is_inherited_even_where_fields_are_added() -> None:
     assert "__init__" not in vars(Child)
 
 
+def test_the_keyword_init_can_only_say_what_is_so_anyway() -> None:
+    class Child(CustomParent, init=False):
+        y: int = 5
+
+    class Grandchild(Child, init=False):
+        pass
+
+    assert (Child(2).x, Grandchild(3).x, Grandchild(3).y) == (4, 6, 5)
+    with pytest.raises(TypeError, match="`Uninitialised` neither has nor inherits a handwritten `__init__`"):
+
+        class Uninitialised(Point, init=False):
+            z: int = 0
+
+
 def test_a_custom_init_that_misses_a_field_of_the_subclass_is_an_error() -> None:
     class Child(CustomParent):
         y: int

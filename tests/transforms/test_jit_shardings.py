@@ -1,16 +1,6 @@
-"""Over which devices the arguments and results of a compiled function are spread.
-
-The checks need four devices, which XLA makes out of one CPU when it is asked to before it starts. So this file, run as
-a program, runs the checks and prints what went wrong with each of them.
-"""
+"""Over which devices the arguments and results of a compiled function are spread."""
 
 import functools as ft
-import json
-import os
-import pathlib
-import subprocess
-import sys
-import traceback
 import typing
 
 import jax
@@ -21,26 +11,22 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 import equinox as eqx
+from tests.four_devices import Checks
 
 jit = ft.partial(eqx.jitf, filter_fn=eqx.is_array)
-checks: dict[str, typing.Callable[[NamedSharding, NamedSharding], None]] = {}
+checks = Checks(__file__)
 
 
 def check(function):
     """Mark a function of two shardings, one that splits the first axis and one that copies to every device."""
-    checks[function.__name__] = function
+
+    @ft.wraps(function)
+    def with_shardings():
+        split = NamedSharding(Mesh(np.array(jax.devices()), ("devices",)), P("devices"))
+        function(split, NamedSharding(split.mesh, P()))
+
+    checks(with_shardings)
     return function
-
-
-@pytest.fixture(scope="module")
-def outcomes():
-    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=4"
-    root = pathlib.Path(__file__).parents[2]
-    environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(root)}
-    command = [sys.executable, "-W", "error", __file__]
-    program = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert program.returncode == 0, program.stderr
-    return json.loads(program.stdout)
 
 
 def are_split(*arrays):
@@ -187,21 +173,40 @@ def shardings_that_are_no_prefix_of_the_arguments_are_an_error_that_says_where(s
     assert ".bias" in str(info.value)
 
 
-@pytest.mark.parametrize("name", checks)
-def test_on_four_devices(name, outcomes):
-    assert outcomes[name] is None, outcomes[name]
+@check
+def filter_jit_takes_shardings_as_prefixes_too(split, whole):
+    def function(model, x, text):
+        return copy(model), x * 1, text
+
+    for in_shardings, out_shardings in [
+        ((Model(split, whole, None), whole, None), (Model(whole, split, None), split, None)),
+        ((Model(split, whole, split), whole, split), (Model(whole, split, split), split, split)),
+    ]:
+        jitted = eqx.filter_jit(function, in_shardings=in_shardings, out_shardings=out_shardings)
+        factory = eqx.filter_jit(in_shardings=in_shardings, out_shardings=out_shardings)(function)
+        for transformed in (jitted, factory, jitted.lower(Model(*arrays(2)), *arrays(1), "text").compile()):
+            model, x, text = transformed(Model(*arrays(2)), *arrays(1), "text")
+            assert are_split(model.weight, model.bias, x) == [False, True, True]
+            assert model.activation is jnp.tanh
+            assert text == "text"
 
 
-def run_checks():
-    split = NamedSharding(Mesh(np.array(jax.devices()), ("devices",)), P("devices"))
-    whole = NamedSharding(split.mesh, P())
-    for name, function in checks.items():
-        try:
-            function(split, whole)
-            yield name, None
-        except Exception:  # noqa: BLE001 # every one is reported
-            yield name, traceback.format_exc()
+@check
+def filter_jit_places_arguments_where_their_shardings_say(split, whole):
+    placed = []
+    for in_shardings in (split, (split,), (whole,), ({"a": split, "b": None},)):
+        jitted = eqx.filter_jit(lambda tree: tree["a"] * 1, in_shardings=in_shardings)
+        placed += are_split(jitted({"a": np.arange(8.0), "b": "text"}))
+    assert placed == [True, True, False, True]
+    for shardings in ((split, split), ({"a": [split], "b": None},)):
+        with pytest.raises(ValueError, match="in_shardings"):
+            eqx.filter_jit(lambda tree: tree["a"], in_shardings=shardings)({"a": np.arange(8.0), "b": "text"})
+
+
+@pytest.mark.parametrize("name", checks.names)
+def test_on_four_devices(name):
+    checks.assert_passed(name)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(dict(run_checks())))
+    checks.main()

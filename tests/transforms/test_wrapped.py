@@ -27,6 +27,9 @@ TRANSFORMS = [
     ),
     pytest.param(eqx.filter_grad, lambda value, gradient: gradient, id="filter_grad"),
     pytest.param(eqx.filter_value_and_grad, lambda value, gradient: (value, gradient), id="filter_value_and_grad"),
+    pytest.param(eqx.filter_checkpoint, lambda value, gradient: value, id="filter_checkpoint"),
+    pytest.param(eqx.filter_jacfwd, lambda value, gradient: gradient, id="filter_jacfwd"),
+    pytest.param(eqx.filter_jacrev, lambda value, gradient: gradient, id="filter_jacrev"),
 ]
 each_transform = pytest.mark.parametrize(("transform", "expected"), TRANSFORMS)
 

@@ -44,11 +44,11 @@ class Model(eqx.Module):
 
 
 def calls(model: Model, x: Array) -> None:
-    by_partial("text")  # error: mypy[arg-type] pyright[reportArgumentType]
-    by_partial()  # error: mypy[call-arg] pyright[reportCallIssue]
-    by_partial(x, "two")  # error: mypy[arg-type] pyright[reportArgumentType]
-    by_partial(x, 2, "name")  # error: mypy[call-arg] pyright[reportCallIssue]
-    by_partial(x, nmae="a")  # error: mypy[call-arg] pyright[reportCallIssue]
+    by_partial("text")  # error: mypy[arg-type] pyright[reportArgumentType]  # gap: zuban(partial)
+    by_partial()  # error: mypy[call-arg] pyright[reportCallIssue]  # gap: zuban(partial)
+    by_partial(x, "two")  # error: mypy[arg-type] pyright[reportArgumentType]  # gap: zuban(partial)
+    by_partial(x, 2, "name")  # error: mypy[call-arg] pyright[reportCallIssue]  # gap: zuban(partial)
+    by_partial(x, nmae="a")  # error: mypy[call-arg] pyright[reportCallIssue]  # gap: zuban(partial)
     by_factory("text")  # error: mypy[arg-type] pyright[reportArgumentType]
     by_factory(x, nmae="a")  # error: mypy[call-arg] pyright[reportCallIssue]
     bare("text")  # error: mypy[arg-type] pyright[reportArgumentType]
@@ -58,24 +58,24 @@ def calls(model: Model, x: Array) -> None:
     model.method("text")  # error: mypy[arg-type] pyright[reportArgumentType]
     model.method(model, x)  # error: mypy[arg-type, call-arg] pyright[reportCallIssue]
     Model.method(x)  # error: mypy[arg-type, call-arg] pyright[reportCallIssue]
-    model.by_partial("text")  # error: mypy[arg-type] pyright[reportArgumentType]
+    model.by_partial("text")  # error: mypy[arg-type] pyright[reportArgumentType]  # gap: zuban(partial)
     model("text")  # error: mypy[arg-type] pyright[reportArgumentType]
     eqx.filter_jit(model)("text")  # error: mypy[arg-type] pyright[reportArgumentType]
 
 
 def results(x: Array) -> None:
-    _of_partial: str = by_partial(x)  # error: mypy[assignment] pyright[reportAssignmentType]
+    _of_partial: str = by_partial(x)  # error: mypy[assignment] pyright[reportAssignmentType]  # gap: zuban(partial)
     _of_factory: str = by_factory(x)  # error: mypy[assignment] pyright[reportAssignmentType]
     _of_bare: str = bare(x)  # error: mypy[assignment] pyright[reportAssignmentType]
     _function: Callable[[str], Array] = bare  # error: mypy[assignment] pyright[reportAssignmentType]
 
 
 def precisely_one_filter(x: Array) -> None:
-    eqx.jitf(plain)  # error: pyright[reportCallIssue]  # gap: mypy(one-filter)
-    eqx.jitf(plain, filter_fn=eqx.is_array, filter_tree=True)  # error: pyright[reportCallIssue]  # gap: mypy(one-filter)
-    eqx.jitf()  # error: pyright[reportCallIssue]  # gap: mypy(one-filter)
-    eqx.jitf(filter_fn=eqx.is_array, filter_tree=True)  # error: pyright[reportCallIssue]  # gap: mypy(one-filter)
-    ft.partial(eqx.jitf)(plain)  # error: pyright[reportCallIssue]  # gap: mypy(one-filter)
+    eqx.jitf(plain)  # error: pyright[reportCallIssue]  # gap: mypy(one-filter) pyrefly(one-filter) zuban(one-filter)
+    eqx.jitf(plain, filter_fn=eqx.is_array, filter_tree=True)  # error: pyright[reportCallIssue]  # gap: mypy(one-filter) pyrefly(one-filter) zuban(one-filter)
+    eqx.jitf()  # error: pyright[reportCallIssue]  # gap: mypy(one-filter) pyrefly(one-filter) zuban(one-filter)
+    eqx.jitf(filter_fn=eqx.is_array, filter_tree=True)  # error: pyright[reportCallIssue]  # gap: mypy(one-filter) pyrefly(one-filter) zuban(one-filter)
+    ft.partial(eqx.jitf)(plain)  # error: pyright[reportCallIssue]  # gap: mypy(one-filter) pyrefly(one-filter) zuban(one-filter)
 
 
 def options(x: Array) -> None:
@@ -84,8 +84,8 @@ def options(x: Array) -> None:
     eqx.jitf(plain, filter_fn=eqx.is_array, static_argnums="x")  # error: mypy[arg-type] pyright[reportArgumentType]
     eqx.jitf(plain, filter_fn=eqx.is_array, keep_unusd=True)  # error: mypy[call-arg] pyright[reportCallIssue]
     eqx.jitf(filter_fn=eqx.is_array, inline="yes")  # error: mypy[arg-type] pyright[reportArgumentType]
-    ft.partial(eqx.jitf, filter_fn=eqx.is_array, keep_unusd=True)(plain)  # error: mypy[call-arg] pyright[reportCallIssue]
-    eqx.jitf(plain, eqx.is_array)  # error: mypy[call-arg] pyright[reportCallIssue]
+    ft.partial(eqx.jitf, filter_fn=eqx.is_array, keep_unusd=True)(plain)  # error: mypy[call-arg] pyright[reportCallIssue]  # gap: zuban(partial)
+    eqx.jitf(plain, eqx.is_array)  # error: mypy[call-arg] pyright[reportCallIssue]  # gap: pyrefly(starred-function)
     eqx.jitf(3, filter_fn=eqx.is_array)  # error: mypy[type-var] pyright[reportArgumentType]
     eqx.filter_jit(3)  # error: mypy[type-var] pyright[reportArgumentType]
     eqx.filter_jit(plain, donate="everything")  # error: mypy[arg-type] pyright[reportArgumentType]

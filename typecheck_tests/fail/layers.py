@@ -19,7 +19,7 @@ def making(key: Array) -> None:
     eqx.nn.Dropout("0.5")  # error: mypy[arg-type] pyright[reportArgumentType]
     eqx.nn.Sequential(eqx.nn.Linear(2, 2, key=key), eqx.nn.Linear(2, 2, key=key))  # error: mypy[call-overload] pyright[reportCallIssue]
     eqx.nn.Sequential([1, 2])  # error: mypy[type-var] pyright[reportArgumentType, reportCallIssue]
-    eqx.nn.Lambda(3)  # error: mypy[arg-type] pyright[reportArgumentType]
+    eqx.nn.Lambda(3)  # error: mypy[arg-type] pyright[reportArgumentType]  # gap: zuban(generic-final)
 
 
 def calling(x: Array, key: Array, mlp: eqx.nn.MLP) -> None:
@@ -30,7 +30,7 @@ def calling(x: Array, key: Array, mlp: eqx.nn.MLP) -> None:
     eqx.nn.GRUCell(2, 3, key=key)(x, (x, x))  # error: mypy[arg-type] pyright[reportArgumentType]
     _hidden: Array = eqx.nn.LSTMCell(2, 3, key=key)(x, (x, x))  # error: mypy[assignment] pyright[reportAssignmentType]
     eqx.nn.Dropout(0.5)(x, key)  # error: mypy[call-arg] pyright[reportCallIssue]
-    eqx.nn.StatefulLayer()  # error: mypy[abstract] pyright[reportAbstractUsage]
+    eqx.nn.StatefulLayer()  # error: mypy[abstract] pyright[reportAbstractUsage]  # gap: zuban(abstract-method)
     mlp.layer  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue]
     mlp.layers[0].wieght  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue]
     _sum = mlp.layers[0].bias + x  # error: mypy[operator] pyright[reportOptionalOperand, reportUnknownVariableType]

@@ -49,7 +49,7 @@ class Frozen(eqx.Module, frozen=True):
     weight: Array
 
     def clear(self) -> None:
-        self.weight = jnp.zeros(1)  # error: mypy[misc] pyright[reportAttributeAccessIssue]
+        self.weight = jnp.zeros(1)  # error: mypy[misc] pyright[reportAttributeAccessIssue]  # gap: zuban(frozen-self)
 
 
 class KeywordsOnly(eqx.Module, kw_only=True):
@@ -93,7 +93,7 @@ def use(x: Array, plain: Plain, box: Box[int]) -> None:
     _name: str = box.content  # error: mypy[assignment] pyright[reportAssignmentType]
     _other: Box[str] = box  # error: mypy[assignment] pyright[reportAssignmentType]
     _function: Callable[[int], Array] = plain.method  # error: mypy[assignment] pyright[reportAssignmentType]
-    for leaf in plain:  # error  # gap: mypy(iterating) pyright(iterating)
+    for leaf in plain:  # error  # gap: all(iterating)
         print(leaf)
 
 
@@ -101,19 +101,19 @@ def mutation(x: Array, plain: Plain, final: FinalFields, frozen: Frozen) -> None
     final.weight = x  # error: mypy[misc] pyright[reportAttributeAccessIssue]
     final.size += 1  # error: mypy[misc] pyright[reportAttributeAccessIssue]
     frozen.weight = x  # error: mypy[misc] pyright[reportAttributeAccessIssue]
-    frozen.wieght = x  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue]
+    frozen.wieght = x  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue]  # gap: pyrefly(frozen-undeclared)
     plain.wieght = x  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue]
     plain.weight = "text"  # error: mypy[assignment] pyright[reportAttributeAccessIssue]
     # A checker that knew of these would also reject assignments in every `__init__`.
-    plain.weight = x  # error  # gap: mypy(plain-field) pyright(plain-field)
-    del plain.weight  # error  # gap: mypy(plain-field) pyright(plain-field)
+    plain.weight = x  # error  # gap: all(plain-field)
+    del plain.weight  # error  # gap: all(plain-field)
 
 
 class MissingField(eqx.Module):
     weight: Array
 
     def __init__(self) -> None:
-        self.wieght = jnp.ones(1)  # error  # gap: mypy(undeclared-field) pyright(undeclared-field)
+        self.wieght = jnp.ones(1)  # error  # gap: all(undeclared-field)
 
 
 class WrongType(eqx.Module):
@@ -138,4 +138,12 @@ class UnknownOption(eqx.Module):
 
 class FrozenTwice(Frozen, frozen=True):
     def __init__(self) -> None:
-        self.weight = jnp.ones(1)  # error: mypy[misc] pyright[reportAttributeAccessIssue]
+        self.weight = jnp.ones(1)  # error: mypy[misc] pyright[reportAttributeAccessIssue]  # gap: zuban(frozen-self)
+
+
+class Thawed(eqx.Module, frozen=False):  # error  # gap: mypy(frozen-false) pyright(frozen-false) pyrefly(frozen-false) zuban(frozen-false)
+    weight: Array
+
+
+class ThawedAgain(Frozen, frozen=False):  # error: mypy[misc] pyright[reportGeneralTypeIssues]
+    bias: Array

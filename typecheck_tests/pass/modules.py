@@ -59,7 +59,7 @@ class Extended(WithInit):
     bias: Array
 
     def __init__(self, in_size: int, out_size: int) -> None:
-        super().__init__(in_size, out_size)
+        super().__init__(in_size, out_size)  # gap: zuban(super-init)
         self.bias = jnp.zeros(out_size)
 
 
@@ -114,8 +114,8 @@ class Euler(Solver):
 
 
 class Heun(Solver):
-    @property  # gap: mypy(abstract-property)
-    def order(self) -> int:  # gap: mypy(abstract-property) pyright(abstract-property)
+    @property  # gap: mypy(abstract-property) zuban(abstract-property)
+    def order(self) -> int:  # gap: all(abstract-property)
         return 2
 
     def step(self, y: Array, dt: float) -> Array:
@@ -123,7 +123,7 @@ class Heun(Solver):
 
 
 class Adaptive(Solver):
-    tolerance: float  # gap: mypy(abstract-field-order)
+    tolerance: float  # gap: mypy(abstract-field-order) pyrefly(abstract-field-order) ty(abstract-field-order) zuban(abstract-field-order)
     order: int = 3
 
     def step(self, y: Array, dt: float) -> Array:
@@ -150,7 +150,7 @@ deep = Deep(jnp.eye(2), depth=3, scale=2.0)
 assert deep(jnp.ones(2)).tolist() == [8.0, 8.0]
 assert dataclasses.replace(deep, depth=1)(jnp.ones(2)).tolist() == [2.0, 2.0]
 
-child = Child(2, out_size=3)  # gap: mypy(inherited-init) pyright(inherited-init)
+child = Child(2, out_size=3)  # gap: all(inherited-init)
 assert child.total() == 6
 assert Extended(2, 3).bias.shape == (3,)
 assert Extended(2, 3).sizes == (2, 3)
@@ -159,8 +159,8 @@ assert KeywordsOnly(first=1).second == "two"
 assert Checked(4).half == 2
 assert Box(2).map(lambda n: n + 1).content == 3
 
-heun = Heun()  # gap: mypy(abstract-property) pyright(abstract-property)
-adaptive = Adaptive(0.5)  # gap: mypy(abstract-field-order) pyright(abstract-field-order)
+heun = Heun()  # gap: all(abstract-property)
+adaptive = Adaptive(0.5)  # gap: all(abstract-field-order)
 solvers: list[Solver] = [Euler(), heun, adaptive]
 assert [solver.order for solver in solvers] == [1, 2, 3]
 assert all(0 < solver.run(jnp.ones(()), 2) < 1 for solver in solvers)

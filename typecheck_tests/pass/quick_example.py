@@ -1,6 +1,7 @@
 """The quick example: a model, and the gradient of its loss, compiled; with `functools.partial` for a decorator."""
 
 import functools as ft
+from typing import assert_type
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +36,10 @@ model = LinearOrIdentity(2, 3, flag=False, key=modelkey)
 x, y = jrandom.normal(xkey, (100, 2)), jrandom.normal(ykey, (100, 3))
 grads = loss(model, x, y)
 
+assert_type(model, LinearOrIdentity)
+assert_type(grads, LinearOrIdentity)  # gap: zuban(partial)
+assert_type(loss(model, x, y), LinearOrIdentity)  # gap: zuban(partial)
+assert_type(grads.weight, jax.Array)  # gap: zuban(partial)
 shape: tuple[int, ...] = grads.weight.shape
 assert shape == (3, 2)
 assert grads.flag is None

@@ -22,8 +22,10 @@ def of_a_module(model: Model) -> None:
     assert_type(eqx.apply_updates(model, model), Model)
 
 
-def of_containers(models: list[Model], named: dict[str, tuple[Array, int]]) -> None:
+def of_containers(
+    models: list[Model], named: dict[str, tuple[Array, int]], weighted: tuple[list[Model], float]
+) -> None:
     assert_type(eqx.filter(models, eqx.is_array), list[Model])
     assert_type(eqx.partition(named, eqx.is_array), tuple[dict[str, tuple[Array, int]], dict[str, tuple[Array, int]]])
     assert_type(eqx.combine(named, named), dict[str, tuple[Array, int]])
-    assert_type(eqx.apply_updates((models, 1.0), None), tuple[list[Model], float])
+    assert_type(eqx.apply_updates(weighted, None), tuple[list[Model], float])

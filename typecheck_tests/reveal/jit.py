@@ -81,11 +81,11 @@ class Model(eqx.Module):
 
 def functions(x: Array) -> None:
     for function in (by_partial, by_partial_with_options, by_factory, bare, bare_by_partial):
-        assert_type(function(x), tuple[Array, str])
-        assert_type(function(x, times=3, name="a"), tuple[Array, str])
-    assert_type(by_partial(x, 3), tuple[Array, str])
-    assert_type(by_partial_with_options(x, 3), tuple[Array, str])
-    assert_type(bare_by_partial(x, 3), tuple[Array, str])
+        assert_type(function(x), tuple[Array, str])  # gap: zuban(partial)
+        assert_type(function(x, times=3, name="a"), tuple[Array, str])  # gap: zuban(partial)
+    assert_type(by_partial(x, 3), tuple[Array, str])  # gap: zuban(partial)
+    assert_type(by_partial_with_options(x, 3), tuple[Array, str])  # gap: zuban(partial)
+    assert_type(bare_by_partial(x, 3), tuple[Array, str])  # gap: zuban(partial)
     assert_type(eqx.jitf(plain, filter_fn=eqx.is_array)(x, name="a"), tuple[Array, str])
     assert_type(eqx.jitf(plain, filter_tree=True, compiler_options={})(x), tuple[Array, str])
     assert_type(eqx.jitf(filter_tree=True)(plain)(x), tuple[Array, str])
@@ -93,9 +93,9 @@ def functions(x: Array) -> None:
     assert_type(eqx.filter_jit(donate="warn-except-first")(plain)(x), tuple[Array, str])
 
 
-def nothing_is_lost(x: Array) -> None:
+def nothing_is_lost(x: Array, text: str) -> None:
     assert_type(eqx.filter_jit(identity)(x), Array)
-    assert_type(eqx.filter_jit(identity)("text"), str)
+    assert_type(eqx.filter_jit(identity)(text), str)
     assert_type(eqx.jitf(identity, filter_fn=eqx.is_array)((x, x)), tuple[Array, Array])
     assert_type(overloaded(1), int)
     assert_type(overloaded("text"), str)
@@ -106,8 +106,8 @@ def nothing_is_lost(x: Array) -> None:
 
 
 def methods(model: Model, x: Array) -> None:
-    assert_type(model.by_partial(x, times=2), Array)
-    assert_type(Model.by_partial(model, x), Array)
+    assert_type(model.by_partial(x, times=2), Array)  # gap: zuban(partial)
+    assert_type(Model.by_partial(model, x), Array)  # gap: zuban(partial)
     assert_type(model.bare(x, 2), Array)
     assert_type(Model.bare(model, x, times=2), Array)
     assert_type(model(x), Array)

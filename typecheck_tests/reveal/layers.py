@@ -15,7 +15,7 @@ def linear(layer: eqx.nn.Linear, x: Array, key: Array) -> None:
     assert_type(layer.weight, Array)
     assert_type(layer.bias, Array | None)
     assert_type(layer.in_features, int | Literal["scalar"])
-    assert_type(jax.vmap(layer)(x), Array)
+    assert_type(jax.vmap(layer)(x), Array)  # gap: zuban(partial)
 
 
 def mlp(mlp: eqx.nn.MLP, x: Array, key: Array) -> None:
@@ -39,7 +39,7 @@ def others(x: Array, key: Array) -> None:
     assert_type(eqx.nn.Identity(1, a=2)(x), Array)
     assert_type(eqx.nn.PReLU()(x), Array)
     assert_type(eqx.nn.PReLU().negative_slope, Array)
-    assert_type(eqx.nn.Lambda(jax.nn.relu)(x), Array)
+    assert_type(eqx.nn.Lambda(jax.nn.relu)(x), Array)  # gap: zuban(generic-final)
 
 
 def in_a_row(x: Array, key: Array) -> None:
@@ -57,6 +57,6 @@ class Counter(eqx.nn.StatefulLayer):
         return x, state + 1
 
 
-def stateful(x: Array) -> None:
-    assert_type(Counter()(x, 1), tuple[Array, int])
-    assert_type(eqx.nn.Sequential([Counter()])(x, 1), tuple[Array, int])
+def stateful(x: Array, state: int) -> None:
+    assert_type(Counter()(x, state), tuple[Array, int])
+    assert_type(eqx.nn.Sequential([Counter()])(x, state), tuple[Array, int])

@@ -82,7 +82,7 @@ def methods(plain: Plain, x: Array) -> None:
     assert_type(plain.method(x), tuple[Array, int])
     assert_type(Plain.method(plain, x, size=3), tuple[Array, int])
     assert_type(plain.activation(x), Array)
-    assert_type(jax.vmap(plain)(x), Array)
+    assert_type(jax.vmap(plain)(x), Array)  # gap: zuban(partial)
     function: Callable[[Array], Array] = plain
     method: Callable[[Array, int], tuple[Array, int]] = plain.method
     del function, method
@@ -99,13 +99,13 @@ def narrowing(model: Plain | OwnInit | Box[int]) -> None:
         assert_type(model, Plain)
     match model:
         case Box(content=content):
-            assert_type(content, int)
+            assert_type(content, int)  # gap: ty(generic-pattern)
         case _:
-            assert_type(model, Plain | OwnInit)
+            assert_type(model, Plain | OwnInit)  # gap: ty(intersection)
 
 
-def field_options() -> None:
-    assert_type(eqx.field(default=3), int)
+def field_options(size: int) -> None:
+    assert_type(eqx.field(default=size), int)
     assert_type(eqx.field(default_factory=dict[str, int]), dict[str, int])
     assert_type(eqx.field(converter=str), str)
     assert_type(eqx.field(converter=int, default="3", static=True), int)

@@ -21,9 +21,9 @@ def of_anything(x: object) -> None:
 
 def of_a_field(x: jax.Array | str | None) -> None:
     if eqx.is_array(x):
-        assert_type(x, jax.Array)
+        assert_type(x, jax.Array)  # gap: ty(intersection)
     else:
-        assert_type(x, str | None)
+        assert_type(x, str | None)  # gap: ty(intersection)
     # It may be an array of integers all the same.
     if not eqx.is_inexact_array(x):
         assert_type(x, jax.Array | str | None)

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, Self
 from jax.typing import ArrayLike
 from typing_extensions import TypeVar
 
-from .jit import MYPY
+from .jit import MYPY, PYREFLY, not_here
 
 _P = ParamSpec("_P")
 _Q = ParamSpec("_Q")
@@ -96,6 +96,7 @@ _Argnums = TypeVar("_Argnums", _At0, _At1, _At2, _In0, _In01, int, Sequence[int]
 _HasAux = TypeVar("_HasAux", _No, _Yes, bool, default=_No)
 _N = TypeVar("_N")
 _H_contra = TypeVar("_H_contra", contravariant=True)
+_S_contra = TypeVar("_S_contra", contravariant=True)
 
 # The rest is tables.
 # fmt: off
@@ -186,24 +187,52 @@ class _ToValueAndGradientAt(Generic[_N, _H_contra]):
         fun: Callable[_P, ArrayLike | _WithAux[Any]], /
     ) -> Callable[_P, Any]: ...
 
-# Mypy, and zuban after it, sees one signature instead of overloads; `jit.pyi` says why. What overloads tell apart when
-# decorating, the result tells apart when it is called. `functools.partial` would lose `argnums` and `has_aux` if `fun`
-# were a `Callable[_P, ...]`; hence a type variable for the whole function.
+@overload
+def filter_grad(fun: Callable[_P, ArrayLike], *, has_aux: _No = False,
+    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = ()) -> _Gradient[_P]: ...
+@overload
+def filter_grad(fun: Callable[_P, _WithAux[_X]], *, has_aux: _Yes,
+    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = ()) -> _GradientAux[_P, _X]: ...
+@overload
+def filter_grad(*, has_aux: _No = False,
+    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = ()) -> _ToGradient: ...
+@overload
+def filter_grad(*, has_aux: _Yes,
+    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = ()) -> _ToGradientAux: ...
+
+@overload
+def filter_value_and_grad(fun: Callable[_P, _R], *, has_aux: _No = False,
+    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = ()) -> _ValueAndGradient[_P, _R]: ...
+@overload
+def filter_value_and_grad(fun: Callable[_P, tuple[_R, _X]], *, has_aux: _Yes,
+    holomorphic: bool = False, allow_int: bool = False,
+    reduce_axes: _Axes = ()) -> _ValueAndGradient[_P, tuple[_R, _X]]: ...
+@overload
+def filter_value_and_grad(*, has_aux: _No = False,
+    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = ()) -> _ToValueAndGradient: ...
+@overload
+def filter_value_and_grad(*, has_aux: _Yes,
+    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = ()) -> _ToValueAndGradientAux: ...
+
+# Mypy, zuban and pyrefly see one signature instead of overloads; `jit.pyi` says why, and what the branches are. What
+# overloads tell apart when decorating, the result tells apart when it is called. `functools.partial` would lose
+# `argnums` and `has_aux` if `fun` were a `Callable[_P, ...]`; hence a type variable for the whole function.
+
+# In place of a function: then the result is a decorator.
+@type_check_only
+class _Nothing:
+    def __call__(self) -> ArrayLike: ...
+
+_Loss = TypeVar("_Loss", bound=Callable[..., ArrayLike | _WithAux[Any]])
+_LossOrNothing = TypeVar("_LossOrNothing", bound=Callable[..., ArrayLike | _WithAux[Any]], default=_Nothing)
+
+@type_check_only
+class _Fun(Protocol[_N, _F_co]):
+    def _argnums(self, value: _N, /) -> _N: ...
+    @property
+    def _fun(self) -> _F_co: ...
+
 if MYPY:
-    # In place of a function: then the result is a decorator.
-    @type_check_only
-    class _Nothing:
-        def __call__(self) -> ArrayLike: ...
-
-    _Loss = TypeVar("_Loss", bound=Callable[..., ArrayLike | _WithAux[Any]])
-    _LossOrNothing = TypeVar("_LossOrNothing", bound=Callable[..., ArrayLike | _WithAux[Any]], default=_Nothing)
-
-    @type_check_only
-    class _Fun(Protocol[_N, _F_co]):
-        def _argnums(self, value: _N, /) -> _N: ...
-        @property
-        def _fun(self) -> _F_co: ...
-
     # The output twice, once to tell overloads apart (where the bound of a type variable would not count), once to keep.
     @type_check_only
     class _Calls(Protocol[_H_contra, _P, _O_co, _R_co, _D_co]):
@@ -285,6 +314,96 @@ if MYPY:
         argnums: _Argnums = ..., has_aux: _HasAux = ...,
         holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
     ) -> _ValueAndGradientOf[_LossOrNothing, _Argnums, _HasAux]: ...
+
+    not_here()  # pyright: ignore[reportInvalidStubStatement] # for pyrefly
+
+elif PYREFLY:
+    # A type variable keeps its default, `Literal[0]`, but takes the argument `1` for any `int`. So what is known is
+    # whether `argnums` and `has_aux` are given, and not what they are.
+    @type_check_only
+    class _Called(Protocol[_N, _H_contra, _P, _O_co, _D_co]):
+        def _argnums(self, value: _N, /) -> _N: ...
+        def _has_aux(self, value: _H_contra, /) -> None: ...
+        def _gradient(self) -> _D_co: ...
+        @property
+        def _fun(self) -> Callable[_P, _O_co]: ...
+
+    @type_check_only
+    class _Binds(Protocol[_N, _H_contra, _S_contra, _Q, _O_co, _D_co]):
+        def _argnums(self, value: _N, /) -> _N: ...
+        def _has_aux(self, value: _H_contra, /) -> None: ...
+        def _gradient(self) -> _D_co: ...
+        @property
+        def _fun(self) -> Callable[Concatenate[_S_contra, _Q], _O_co]: ...
+
+    @type_check_only
+    class _From(Generic[_F_co, _N, _H_contra]):
+        def _argnums(self, value: _N, /) -> _N: ...
+        def _has_aux(self, value: _H_contra, /) -> None: ...
+        @property
+        def _fun(self) -> _F_co: ...
+        def _gradient(self: _Fun[Any, Callable[Concatenate[_A, ...], Any]]) -> _A: ...
+
+    @type_check_only
+    class _GradientFrom(_From[_F_co, _N, _H_contra]):
+        @overload
+        def __call__(self: _Fun[Any, _Nothing], fun: _Loss, /) -> _GradientFrom[_Loss, _N, _H_contra]: ...
+        @overload
+        def __call__(self: _Called[_At0, _No, _P, ArrayLike, _D], *args: _P.args, **kwargs: _P.kwargs) -> _D: ...
+        @overload
+        def __call__(self: _Called[_At0, bool, _P, _WithAux[_X], _D],
+                     *args: _P.args, **kwargs: _P.kwargs) -> tuple[_D, _X]: ...
+        @overload
+        def __call__(self: _Called[int, Any, _P, Any, Any] | _Called[Sequence[int], Any, _P, Any, Any],
+                     *args: _P.args, **kwargs: _P.kwargs) -> Any: ...
+        @overload
+        def __get__(self, instance: None, owner: Any = None) -> Self: ...
+        @overload
+        def __get__(self: _Binds[_At0, _No, _S, _Q, ArrayLike, _D], instance: _S, owner: Any = None
+                    ) -> Callable[_Q, _D]: ...
+        @overload
+        def __get__(self: _Binds[_At0, bool, _S, _Q, _WithAux[_X], _D], instance: _S, owner: Any = None
+                    ) -> Callable[_Q, tuple[_D, _X]]: ...
+        @overload
+        def __get__(self: _Binds[Any, Any, _S, _Q, Any, Any], instance: _S, owner: Any = None
+                    ) -> Callable[_Q, Any]: ...
+
+    @type_check_only
+    class _ValueAndGradientFrom(_From[_F_co, _N, _H_contra]):
+        @overload
+        def __call__(self: _Fun[Any, _Nothing], fun: _Loss, /) -> _ValueAndGradientFrom[_Loss, _N, _H_contra]: ...
+        @overload
+        def __call__(self: _Called[_At0, _No, _P, _R, _D],
+                     *args: _P.args, **kwargs: _P.kwargs) -> tuple[_R, _D]: ...
+        @overload
+        def __call__(self: _Called[_At0, bool, _P, tuple[_R, _X], _D],
+                     *args: _P.args, **kwargs: _P.kwargs) -> tuple[tuple[_R, _X], _D]: ...
+        @overload
+        def __call__(self: _Called[int, Any, _P, Any, Any] | _Called[Sequence[int], Any, _P, Any, Any],
+                     *args: _P.args, **kwargs: _P.kwargs) -> Any: ...
+        @overload
+        def __get__(self, instance: None, owner: Any = None) -> Self: ...
+        @overload
+        def __get__(self: _Binds[_At0, _No, _S, _Q, _R, _D], instance: _S, owner: Any = None
+                    ) -> Callable[_Q, tuple[_R, _D]]: ...
+        @overload
+        def __get__(self: _Binds[_At0, bool, _S, _Q, tuple[_R, _X], _D], instance: _S, owner: Any = None
+                    ) -> Callable[_Q, tuple[tuple[_R, _X], _D]]: ...
+        @overload
+        def __get__(self: _Binds[Any, Any, _S, _Q, Any, Any], instance: _S, owner: Any = None
+                    ) -> Callable[_Q, Any]: ...
+
+    def gradf(  # pyright: ignore[reportRedeclaration] # the other branch
+        *fun: _LossOrNothing, filter_fn: _Filter | None = None, filter_tree: Any = None,
+        argnums: _Argnums = ..., has_aux: _HasAux = ...,
+        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
+    ) -> _GradientFrom[_LossOrNothing, _Argnums, _HasAux]: ...
+
+    def value_and_grad_f(  # pyright: ignore[reportRedeclaration] # the other branch
+        *fun: _LossOrNothing, filter_fn: _Filter | None = None, filter_tree: Any = None,
+        argnums: _Argnums = ..., has_aux: _HasAux = ...,
+        holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = (),
+    ) -> _ValueAndGradientFrom[_LossOrNothing, _Argnums, _HasAux]: ...
 
 else:
     # Without a function, `filter_fn` and `filter_tree` share their overloads: with a set for each, pyright goes astray
@@ -506,30 +625,4 @@ else:
     def value_and_grad_f(*, filter_fn: _Filter = ..., filter_tree: Any = ...,
         argnums: _Argnums, has_aux: _HasAux = ..., holomorphic: bool = False, allow_int: bool = False,
         reduce_axes: _Axes = ()) -> _ToValueAndGradientAt[_Argnums, _HasAux]: ...
-
-@overload
-def filter_grad(fun: Callable[_P, ArrayLike], *, has_aux: _No = False,
-    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = ()) -> _Gradient[_P]: ...
-@overload
-def filter_grad(fun: Callable[_P, _WithAux[_X]], *, has_aux: _Yes,
-    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = ()) -> _GradientAux[_P, _X]: ...
-@overload
-def filter_grad(*, has_aux: _No = False,
-    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = ()) -> _ToGradient: ...
-@overload
-def filter_grad(*, has_aux: _Yes,
-    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = ()) -> _ToGradientAux: ...
-
-@overload
-def filter_value_and_grad(fun: Callable[_P, _R], *, has_aux: _No = False,
-    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = ()) -> _ValueAndGradient[_P, _R]: ...
-@overload
-def filter_value_and_grad(fun: Callable[_P, tuple[_R, _X]], *, has_aux: _Yes,
-    holomorphic: bool = False, allow_int: bool = False,
-    reduce_axes: _Axes = ()) -> _ValueAndGradient[_P, tuple[_R, _X]]: ...
-@overload
-def filter_value_and_grad(*, has_aux: _No = False,
-    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = ()) -> _ToValueAndGradient: ...
-@overload
-def filter_value_and_grad(*, has_aux: _Yes,
-    holomorphic: bool = False, allow_int: bool = False, reduce_axes: _Axes = ()) -> _ToValueAndGradientAux: ...
+    not_here()  # pyright: ignore[reportInvalidStubStatement] # for pyrefly

@@ -2,7 +2,7 @@
 # The rule overlooks that type variables may have a default.
 # pyright: reportInvalidTypeVarUse=false
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Literal, Protocol, TypeAlias, overload, type_check_only
+from typing import Any, Final, Literal, NoReturn, Protocol, TypeAlias, overload, type_check_only
 
 from typing_extensions import TypeVar
 
@@ -20,6 +20,8 @@ _F = TypeVar("_F", bound=_AnyCallable)
 class _Same(Protocol):
     def __call__(self, fun: _F, /) -> _F: ...
 
+_FD = TypeVar("_FD", bound=_AnyCallable, default=_Same)
+
 _FilterFn: TypeAlias = Callable[[Any], bool]
 _Nums: TypeAlias = int | Sequence[int] | None
 _Names: TypeAlias = str | Iterable[str] | None
@@ -27,13 +29,20 @@ _Donate: TypeAlias = Literal["all", "all-except-first", "warn", "warn-except-fir
 _Device: TypeAlias = Any  # `jax.Device` has no type
 _CompilerOptions: TypeAlias = dict[str, Any] | None
 
-# Mypy, and zuban after it, takes any name `MYPY` for true. Its support of `functools.partial` ends at overloads. So it
-# sees one signature, in which a type variable with a default makes direct, partial and factory use right, but which
-# does not say that precisely one of `filter_fn` and `filter_tree` is needed. Everyone else sees overloads, which do.
+# Where a checker's support of `functools.partial` ends at overloads, it sees one signature, in which a type variable
+# with a default makes direct, partial and factory use right, but which does not say that precisely one of `filter_fn`
+# and `filter_tree` is needed. Everyone else sees overloads, which do.
+#
+# Mypy, and zuban after it, takes any name `MYPY` for true, and reads the first branch. Pyrefly takes neither name for
+# anything, but knows that what follows a function that never returns counts for nothing: that leaves the second. It
+# settles at once what a parameter is that `functools.partial` leaves out, but not what `*fun` is.
 MYPY: Final = False
-if MYPY:
-    _FD = TypeVar("_FD", bound=_AnyCallable, default=_Same)
+PYREFLY: Final = False
 
+@type_check_only
+def not_here() -> NoReturn: ...
+
+if MYPY:
     def jitf(  # pyright: ignore[reportRedeclaration] # the other branch
         fun: _FD = ...,
         *,
@@ -60,6 +69,38 @@ if MYPY:
         device: _Device = None,
         backend: str | None = None,
         compiler_options: _CompilerOptions = None,
+        in_shardings: Any = ...,
+        out_shardings: Any = ...,
+    ) -> _FD: ...
+    not_here()  # pyright: ignore[reportInvalidStubStatement] # for pyrefly
+
+elif PYREFLY:
+    def jitf(  # pyright: ignore[reportRedeclaration] # the other branch
+        *fun: _FD,
+        filter_fn: _FilterFn | None = None,
+        filter_tree: Any = None,
+        static_argnums: _Nums = None,
+        static_argnames: _Names = None,
+        donate_argnums: _Nums = None,
+        donate_argnames: _Names = None,
+        keep_unused: bool = False,
+        inline: bool = False,
+        device: _Device = None,
+        backend: str | None = None,
+        compiler_options: _CompilerOptions = None,
+        in_shardings: Any = ...,
+        out_shardings: Any = ...,
+    ) -> _FD: ...
+    def filter_jit(  # pyright: ignore[reportRedeclaration] # the other branch
+        *fun: _FD,
+        donate: _Donate = "none",
+        keep_unused: bool = False,
+        inline: bool = False,
+        device: _Device = None,
+        backend: str | None = None,
+        compiler_options: _CompilerOptions = None,
+        in_shardings: Any = ...,
+        out_shardings: Any = ...,
     ) -> _FD: ...
 
 else:
@@ -139,6 +180,8 @@ else:
         device: _Device = None,
         backend: str | None = None,
         compiler_options: _CompilerOptions = None,
+        in_shardings: Any = ...,
+        out_shardings: Any = ...,
     ) -> _F: ...
     @overload
     def filter_jit(
@@ -149,4 +192,7 @@ else:
         device: _Device = None,
         backend: str | None = None,
         compiler_options: _CompilerOptions = None,
+        in_shardings: Any = ...,
+        out_shardings: Any = ...,
     ) -> _Same: ...
+    not_here()  # pyright: ignore[reportInvalidStubStatement] # for pyrefly

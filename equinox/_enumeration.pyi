@@ -1,0 +1,1 @@
+../stubs/equinox/_enumeration.pyi

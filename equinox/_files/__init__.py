@@ -1,0 +1,1 @@
+"""Saving the leaves of PyTrees to files, and loading them back."""

@@ -1,0 +1,1 @@
+../../stubs/equinox/_transforms/jacobian.pyi

@@ -1,0 +1,1 @@
+../../stubs/equinox/_transforms/shard_map.pyi
