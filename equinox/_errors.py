@@ -42,9 +42,9 @@ def describe(value: Any) -> str:
     text = repr(value)
     if len(text) > 60:
         text = text[:57] + "..."
-    kind = type(value)
+    cls = type(cast(object, value))
     # Some of NumPy's scalar types are called like Python's own.
-    name = f"{kind.__module__}.{kind.__qualname__}" if issubclass(kind, np.generic) else kind.__qualname__
+    name = f"{cls.__module__}.{cls.__qualname__}" if issubclass(cls, np.generic) else cls.__qualname__
     return f"a value of type `{name}`: {text}"
 
 

@@ -7,28 +7,25 @@ and the types that it has at first. Optax is not imported: whatever has its two 
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol, Self, TypeAlias, TypeVar, cast
+from typing import Any, Protocol, Self, TypeAlias, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
-from jax import Array
 
 from ._errors import describe, locate
 from ._jax_tree import PyTreeDef, tree_flatten, tree_leaves_with_path, tree_structure
 from ._module import Module, field
+from ._optimizer_state import first_state, next_state
 from ._sentinel import sentinel
-from ._transforms.conceal import conceal, reveal
-from ._tree.describe import describe_node, describe_place
+from ._transforms.conceal import reveal
+from ._tree.describe import describe_node
 from ._tree.one_level import is_tree_leaf, tree_flatten_one_level
 from ._tree.partition import filter as filter_tree
-from ._tree.predicates import is_array, is_array_like, is_differentiable_array, is_inexact_array, is_none
+from ._tree.predicates import is_differentiable_array, is_inexact_array, is_none
 from ._tree.prefix import first_difference, flatten_up_to
 from ._tree.updates import apply_updates
 
 _T = TypeVar("_T")
-
-#: The number of elements up to which it is no loss to copy an array.
-_SMALL: Final = 1024
 
 _PyTree: TypeAlias = Any
 
@@ -118,7 +115,7 @@ class Optimizer(Module):
                     "they can be called. If the transformation was made with any, write `lambda _: mask` instead."
                 )
             raise
-        self._state = _first_state(state, leaves)
+        self._state = first_state(state, leaves)
 
     @property
     def state(self) -> Any:
@@ -212,9 +209,10 @@ class Optimizer(Module):
                     "The gradient must have the structure of the model."
                 )
             spread += [gradient] * tree_structure(subtree).num_leaves
-        leaves = tree_leaves_with_path(model)
-        for gradient, (path, leaf), is_trained in zip(spread, leaves, self._mask, strict=True):
+        leaves = jax.tree.leaves(model)
+        for index, (gradient, leaf, is_trained) in enumerate(zip(spread, leaves, self._mask, strict=True)):
             if is_trained and (gradient is None or jnp.shape(gradient) != jnp.shape(leaf)):
+                path, _ = tree_leaves_with_path(model)[index]
                 raise ValueError(
                     f"{locate('grads', path)}: found {describe_node(gradient)}; expected the gradient of "
                     f"{describe(leaf)}, which is trained. Differentiate with respect to all that the `filter` of the "
@@ -223,13 +221,8 @@ class Optimizer(Module):
         return self._select(spread)
 
     def _with_state(self, state: _PyTree) -> Self:
-        old_leaves, old_structure = tree_flatten(self.state)
-        leaves, structure = tree_flatten(state)
-        if structure != old_structure:
-            raise ValueError(_why_another_structure(self.state, state))
-        leaves = [_like(old, new) for old, new in zip(old_leaves, leaves, strict=True)]
         _, treedef = tree_flatten_one_level(self)
-        return cast(Self, treedef.unflatten([conceal(structure.unflatten(leaves), is_array)]))
+        return cast(Self, treedef.unflatten([next_state(self._state, state)]))
 
 
 def _check_transformation(transformation: object) -> None:
@@ -239,52 +232,6 @@ def _check_transformation(transformation: object) -> None:
                 f"argument `transformation`: found {describe(transformation)}, which has no function `{name}`; "
                 "expected a transformation of Optax, such as `optax.adam(1e-3)`."
             )
-
-
-def _first_state(state: _PyTree, leaves_of_model: Sequence[Any]) -> _PyTree:
-    """Make an array of everything in a state that can be one, and hide what cannot."""
-    # Arrays can be donated, each of them once and by its owner. What is small, such as a PRNG key or a learning rate,
-    # may belong to the transformation.
-    owned_elsewhere = {id(leaf) for leaf in leaves_of_model}
-
-    def own_array(leaf: Any) -> Any:
-        if not is_array_like(leaf):
-            return leaf
-        array = _strongly_typed(leaf)
-        if id(array) in owned_elsewhere or array.size < _SMALL:
-            array = array.copy()
-        owned_elsewhere.add(id(array))
-        return array
-
-    return conceal(jax.tree.map(own_array, state), is_array)
-
-
-def _strongly_typed(value: Any) -> Array:
-    """Make an array that is not of a weak type, as one that is calculated from others will not be either."""
-    if not isinstance(value, Array):
-        return jnp.asarray(value, jnp.result_type(value))
-    return jax.lax.convert_element_type(value, value.dtype) if getattr(value, "weak_type", False) else value
-
-
-def _why_another_structure(old_state: _PyTree, state: _PyTree) -> str:
-    start = "The state that the transformation returns has another structure than the one it got"
-    advice = "So it could neither be compiled once nor be used in a loop."
-    # Of two trees that differ, one can still be a prefix of the other, but not both.
-    if (difference := first_difference(old_state, state)) is not None:
-        path, old, new = difference
-    elif (difference := first_difference(state, old_state)) is not None:
-        path, new, old = difference
-    else:
-        return f"{start}. {advice}"
-    place = describe_place(path)
-    return f"{start}: at {place} it has {describe_node(new)}, and had {describe_node(old)}. {advice}"
-
-
-def _like(old: Any, new: Any) -> Any:
-    if not is_array_like(new):
-        return new
-    array = _strongly_typed(new)
-    return array.astype(old.dtype) if is_array(old) and array.dtype != old.dtype else array
 
 
 def _accepted(update: Callable[..., Any], extra_args: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import shutil
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -57,8 +58,12 @@ def with_types_revealed(program: str) -> str:
     foreign = {*vars(builtins), *(alias.asname or alias.name for each in imports for alias in each.names)} - {"eqx"}
     for node in list(ast.walk(tree)):
         for name in _BODIES:
-            if isinstance(statements := getattr(node, name, None), list):
-                setattr(node, name, [new for each in statements for new in _asking(each, foreign)])
+            statements: Any = getattr(node, name, None)
+            # The body of a lambda is an expression.
+            if isinstance(statements, list):
+                setattr(
+                    node, name, [new for each in cast("list[ast.stmt]", statements) for new in _asking(each, foreign)]
+                )
     return ast.unparse(tree)
 
 

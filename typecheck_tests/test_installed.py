@@ -5,7 +5,6 @@ import site
 import subprocess
 import sys
 import venv
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,7 +32,7 @@ def install(environment: Path, *what: str) -> None:
 
 
 @pytest.fixture(scope="module", params=["from a wheel", "editable"])
-def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A folder with programs, and an interpreter for which the library is installed."""
     folder = tmp_path_factory.mktemp("project")
     install(folder / "environment", *(["--editable", str(ROOT)] if request.param == "editable" else [str(ROOT)]))

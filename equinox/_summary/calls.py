@@ -13,10 +13,10 @@ from typing import Any, Final, TypeAlias
 
 import jax
 
-from .._module import BoundMethod, Module
+from .._module import Module
 from .._places import TRANSPARENT, NodePath, Nodes, likeness, receiver
 from .._transforms.eval_shape import filter_eval_shape
-from .._transforms.wrapped import BoundWrapped, Wrapped
+from .._transforms.wrapped import BoundWrapped
 from .._tree.predicates import is_array
 
 _PyTree: TypeAlias = Any
@@ -107,15 +107,11 @@ class _Running:
 
 def _called(module: Module) -> Module | None:
     """The Module that is called when another one is: itself, unless that is a wrapper; None if it is a function."""
-    if isinstance(module, BoundWrapped):
-        is_call = getattr(module.__wrapped__, "__name__", None) == "__call__"
-        inner: Any = module.__wrapped__.__self__ if is_call else None
-    elif isinstance(module, Wrapped):
-        inner = module.__wrapped__
-    else:
-        inner = None if isinstance(module, BoundMethod) else module
-    if inner is module:
+    if not isinstance(module, TRANSPARENT):
         return module
+    inner: Any = module.__wrapped__
+    if isinstance(module, BoundWrapped):
+        inner = inner.__self__ if inner.__name__ == "__call__" else None
     return _called(inner) if isinstance(inner, Module) else None
 
 

@@ -80,8 +80,12 @@ def rich_table(rows: "Sequence[SummaryRow]") -> "Table":
     table = Table(caption=_totals(rows), caption_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for title, *texts in zip(titles, *cells, strict=True):
         longest_word = max(len(word) for text in (title, *texts) for word in text.split())
-        justify = "right" if _COLUMNS[title] else "left"
-        table.add_column(title, justify=justify, no_wrap=title not in _LISTS, min_width=longest_word)
+        table.add_column(
+            title,
+            justify="right" if _COLUMNS[title] else "left",
+            no_wrap=title not in _LISTS,
+            min_width=longest_word,
+        )
     for texts in cells:
         # Key paths have brackets, which `rich` would take for markup.
         table.add_row(*map(Text, texts))

@@ -104,19 +104,19 @@ class filter_custom_vjp(Wrapped, Generic[_X, _P, _T]):  # noqa: N801 # used like
             return hide(function(first.join(as_arrays(first_arrays)), *args, **kwargs))
 
         def fwd(first_arrays: list[Any], other_arrays: list[Any]) -> tuple[list[Any], Any]:
-            first_arrays, is_perturbed = _values(first_arrays)
-            other_arrays, is_wrong = _values(other_arrays)
+            perturbed = first.places.outline((array.perturbed for array in first_arrays), elsewhere=False)
+            wrong = others.places.outline(array.perturbed or None for array in other_arrays)
+            first_arrays = as_arrays(array.value for array in first_arrays)
+            other_arrays = as_arrays(array.value for array in other_arrays)
             (_, *args), kwargs, function = others.join(other_arrays)
-            wrong = others.places.outline(flag or None for flag in is_wrong)
             if (place := first_place(function, *wrong)) is not None:
                 raise RuntimeError(_not_differentiable(name, place))
-            perturbed = first.places.outline(is_perturbed, elsewhere=False)
             out, residuals = _pair(fwd_rule, fwd_rule(perturbed, first.join(first_arrays), *args, **kwargs))
             arrays = hide(out)
-            return arrays, conceal((residuals, places, perturbed, first_arrays, other_arrays), is_array)
+            return arrays, conceal((residuals, perturbed, first_arrays, other_arrays), is_array)
 
         def bwd(hidden: Any, cotangents: list[Any]) -> tuple[list[Any], None]:
-            residuals, places, perturbed, first_arrays, other_arrays = reveal(hidden)
+            residuals, perturbed, first_arrays, other_arrays = reveal(hidden)
             (_, *args), kwargs, _ = others.join(other_arrays)
             grad_out = places.outline(map(without_zero, cotangents))
             gradient = bwd_rule(residuals, grad_out, perturbed, first.join(first_arrays), *args, **kwargs)
@@ -126,7 +126,7 @@ class filter_custom_vjp(Wrapped, Generic[_X, _P, _T]):  # noqa: N801 # used like
         call = cast(Any, jax.custom_vjp(of_arrays))
         call.defvjp(fwd, bwd, symbolic_zeros=True)
         arrays: list[Any] = call(first_arrays, other_arrays)
-        output: _T = places.join(arrays, rest)  # `places` and `rest` are there by now
+        output: _T = places.join(arrays, rest)  # which the call has set
         return output
 
     if TYPE_CHECKING:
@@ -204,13 +204,6 @@ class filter_custom_vjp(Wrapped, Generic[_X, _P, _T]):  # noqa: N801 # used like
 
         self.def_fwd(fwd)
         self.def_bwd(bwd)
-
-
-def _values(primals: list[Any]) -> tuple[list[Any], list[bool]]:
-    """Say of arguments in the form that JAX gives them to a forward pass what they are, and whether they change."""
-    values = as_arrays(primal.value for primal in primals)
-    pairs = zip(primals, values, strict=True)
-    return values, [bool(primal.perturbed) and is_differentiable_array(value) for primal, value in pairs]
 
 
 def _zero_for_none(array: Any, grad: Any) -> Any:

@@ -226,13 +226,15 @@ class Dispatcher:
         try:
             output = found.call(*self._own, *leaves) if self._own else found.call(*leaves)
         except (_NotSelectedError, UninspectedError):
-            return self._look_up(args, kwargs)
+            pass  # not to be the context of an error that comes next
         except _CONVERSION_ERRORS as error:
             call = self._analyse(args, kwargs)
             self._configuration(call)  # raises if what looked dynamic is static and cannot be hashed
             self._locate_unrepresentable(error, call)
             raise
-        return output.reveal() if type(output) is Concealed else output
+        else:
+            return output.reveal() if type(output) is Concealed else output
+        return self._look_up(args, kwargs)
 
     def _look_up(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Make a call that is not just like one of the last."""

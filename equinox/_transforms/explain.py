@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from .._errors import locate
 from .._jax_tree import KeyPath, keystr, tree_flatten, tree_flatten_with_path
-from .cache import kept_with
 from .difference import Difference, DifferenceKind, leaf_difference, structure_difference
 from .dispatch import Dispatcher
 from .history import SETTINGS, History, Origin, Signature, is_made_anew, listeners, signature_of, source_of
@@ -88,9 +87,7 @@ def _count(histories: list[History]) -> int:
 
 def _explain_miss(history: History, signature: Signature) -> Explanation:
     origin = history.origin
-    known = history.peers
-    if not _count(known):
-        known = _relatives(origin)
+    known = history.peers if _count(history.peers) else history.relatives
     call = _Version(origin, signature)
     earlier = [(other, found) for other in known for found in [*other.signatures.values()]]
     # For each call apart, all differences: what is to be shown are those to the call that has the fewest.
@@ -103,17 +100,6 @@ def _explain_miss(history: History, signature: Signature) -> Explanation:
             before = f"another function made by the same code, {source_of(anchor)}"
             nearest = (Difference(place, "function", before, repr(anchor)),)
     return Explanation(origin.function_name, False, nearest, len(earlier))
-
-
-def _relatives(origin: Origin) -> list[History]:
-    """The histories of callables that differ from this one in a static part."""
-    kept: list[Any] = kept_with(origin.anchor and origin.anchor())
-    histories: Iterator[History] = (history for tables in kept for history in tables.histories())
-    return [
-        other
-        for other in histories
-        if (other.origin.function_name, other.origin.options) == (origin.function_name, origin.options)
-    ]
 
 
 def _distance(differences: tuple[Difference, ...]) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import jax
 
-from .cache import Bounded
+from .cache import Bounded, kept_with
 from .difference import ArrayType, array_type
 from .options import JitOptions
 from .template import Template
@@ -74,6 +74,17 @@ class History:
         """The histories of the same callable and options."""
         tables = self._tables()
         return [] if tables is None else tables.histories()
+
+    @property
+    def relatives(self) -> "list[History]":
+        """The histories of callables with this name and these options that may differ in a static part."""
+        own = self._tables()
+        kept: list[Any] = kept_with(self.origin.anchor and self.origin.anchor())
+        found: list[History] = [
+            history for tables in kept if type(tables) is type(own) for history in tables.histories()
+        ]
+        kind = (self.origin.function_name, self.origin.options)
+        return [history for history in found if (history.origin.function_name, history.origin.options) == kind]
 
     def add(self, arrays: Iterable[Any]) -> None:
         """Record that the function has been traced for these arrays."""

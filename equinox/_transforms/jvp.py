@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 import jax
 
 from .._jax_tree import tree_flatten, tree_structure
-from .._tree.predicates import is_inexact_array_like, is_none
+from .._tree.predicates import is_array, is_inexact_array_like, is_none
 from .conceal import conceal, reveal
 from .perturbation import is_reached
-from .split import Places, is_jax_array
+from .split import Places
 from .structure import describe_difference
 
 _T = TypeVar("_T")
@@ -70,7 +70,7 @@ def filter_jvp(fn: Callable[..., _T], primals: Sequence[Any], tangents: Sequence
         leaves, treedef = tree_flatten(fn(*places.join(changing, constant), **kwargs))
         reached = Places(treedef, tuple(is_reached(changing[0], leaves)))
         selected, rest = reached.separate(leaves)
-        return selected, conceal((rest, reached), is_jax_array)
+        return selected, conceal((rest, reached), is_array)
 
     selected, tangents_out, hidden = jax.jvp(of_changing, tuple(changing), tuple(directions), has_aux=True)
     rest, reached = reveal(hidden)

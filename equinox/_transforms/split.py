@@ -5,8 +5,6 @@ import itertools
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import jax
-
 from .._errors import describe
 from .._jax_tree import PyTreeDef, tree_flatten
 from .arguments import name_of
@@ -55,11 +53,6 @@ def split(tree: Any, is_selected: Callable[[Any], bool]) -> tuple[list[Any], Rem
     places = Places(treedef, tuple(map(is_selected, leaves)))
     selected, rest = places.separate(leaves)
     return selected, Remainder(places, rest)
-
-
-def is_jax_array(leaf: object) -> bool:
-    """Say whether a leaf may belong to a transformation that is going on: NumPy arrays and Python objects never do."""
-    return isinstance(leaf, jax.Array)
 
 
 def split_aux(function: Callable[..., Any], output: Any) -> tuple[Any, Any]:

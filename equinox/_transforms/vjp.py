@@ -6,9 +6,9 @@ from typing import Any, Literal, TypeVar, cast, overload
 
 import jax
 
-from .._tree.predicates import is_differentiable_array
+from .._tree.predicates import is_array, is_differentiable_array
 from .conceal import conceal, reveal
-from .split import Places, is_jax_array, split, split_aux
+from .split import Places, split, split_aux
 from .structure import describe_difference, has_structure
 
 _T = TypeVar("_T")
@@ -89,7 +89,7 @@ def filter_vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) ->
         if has_aux:
             output, aux = split_aux(fun, output)
         selected, remainder = split(output, is_differentiable_array)
-        return selected, conceal((remainder.leaves, remainder.places, aux), is_jax_array)
+        return selected, conceal((remainder.leaves, remainder.places, aux), is_array)
 
     selected, vjp, hidden = _vjp(of_selected, selected, has_aux=True)
     rest, places, aux = reveal(hidden)

@@ -1,5 +1,13 @@
 """Neural network layers. Each is a Module that is called with one example: `jax.vmap` makes it take a batch."""
 
+from ._conv import Conv as Conv
+from ._conv import Conv1d as Conv1d
+from ._conv import Conv2d as Conv2d
+from ._conv import Conv3d as Conv3d
+from ._conv_transpose import ConvTranspose as ConvTranspose
+from ._conv_transpose import ConvTranspose1d as ConvTranspose1d
+from ._conv_transpose import ConvTranspose2d as ConvTranspose2d
+from ._conv_transpose import ConvTranspose3d as ConvTranspose3d
 from ._dropout import Dropout as Dropout
 from ._gru import GRUCell as GRUCell
 from ._identity import Identity as Identity

@@ -21,6 +21,19 @@ def default_dtype() -> Any:
     return jax.dtypes.canonicalize_dtype(np.float64)
 
 
+def parameter_dtype(dtype: DTypeLike | None) -> Any:
+    """The dtype of parameters: the one that was asked for, or else that of `default_dtype`.
+
+    **Raises**
+
+    - `ValueError`: `dtype` is an integer one or `bool`.
+    """
+    chosen = default_dtype() if dtype is None else jnp.dtype(dtype)
+    if not jnp.issubdtype(chosen, jnp.inexact):
+        raise ValueError(f"{locate('dtype')} must be a floating-point or complex dtype, found {chosen}.")
+    return chosen
+
+
 def uniform(key: Array, shape: tuple[int, ...], fan_in: int, dtype: DTypeLike | None) -> Array:
     r"""Draw the initial value of a parameter.
 
@@ -40,13 +53,11 @@ def uniform(key: Array, shape: tuple[int, ...], fan_in: int, dtype: DTypeLike | 
 
     - `ValueError`: `dtype` is an integer one or `bool`.
     """
-    parameter_dtype = default_dtype() if dtype is None else jnp.dtype(dtype)
-    if not jnp.issubdtype(parameter_dtype, jnp.inexact):
-        raise ValueError(f"{locate('dtype')} must be a floating-point or complex dtype, found {parameter_dtype}.")
+    chosen = parameter_dtype(dtype)
     limit = 1 / math.sqrt(fan_in) if fan_in > 0 else 1.0
-    if not jnp.issubdtype(parameter_dtype, jnp.complexfloating):
-        return jax.random.uniform(key, shape, parameter_dtype, minval=-limit, maxval=limit)
-    part_dtype = np.finfo(parameter_dtype).dtype
+    if not jnp.issubdtype(chosen, jnp.complexfloating):
+        return jax.random.uniform(key, shape, chosen, minval=-limit, maxval=limit)
+    part_dtype = np.finfo(chosen).dtype
     real, imaginary = (
         jax.random.uniform(part_key, shape, part_dtype, minval=-limit, maxval=limit)
         for part_key in jax.random.split(key)

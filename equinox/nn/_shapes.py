@@ -37,17 +37,20 @@ def shape_of(size: int | Literal["scalar"]) -> tuple[int, ...]:
     return () if size == "scalar" else (size,)
 
 
-def checked(layer: object, argument: str, x: Any, shape: tuple[int, ...], path: KeyPath = ()) -> Array:
+def checked(layer: object, argument: str, x: Any, shape: tuple[int | None, ...], path: KeyPath = ()) -> Array:
     """Return an input of a layer as a JAX array, if it has the shape that the layer expects.
+
+    `None` in `shape` stands for any size.
 
     **Raises**
 
     - `ValueError`: it has not. `argument` and `path` say in the message where `x` was found.
     """
     array = jnp.asarray(x)
-    if array.shape != shape:
+    if len(array.shape) != len(shape) or any(size not in {None, found} for size, found in zip(shape, array.shape)):
         where = f"{locate(argument, path)} of `{type(layer).__name__}`"
-        message = f"{where} must have shape {shape}, found shape {array.shape}."
+        expected = str(shape).replace("None", "any")
+        message = f"{where} must have shape {expected}, found shape {array.shape}."
         if array.ndim > len(shape):
             message += " A layer is called with one example at a time: for a batch, write `jax.vmap(layer)`."
         raise ValueError(message)

@@ -7,6 +7,8 @@ import pytest
 import equinox as eqx
 
 treescope: Any = pytest.importorskip("treescope")
+# Treescope looks at every name that JAX has, at those too that it should not use any more.
+pytestmark = pytest.mark.filterwarnings(r"ignore:jax\..* is deprecated:DeprecationWarning")
 formatting_util: Any = pytest.importorskip("treescope.formatting_util")
 
 

@@ -81,8 +81,10 @@ def test_a_function_that_was_traced_as_a_part_of_another_one_is_found_to_have_ch
 
 
 def test_checks_for_some_shapes_only_are_found() -> None:
-    first = eqx.filter_jit(lambda x: check(x) if x.ndim else x)
-    second = eqx.filter_jit(first.__wrapped__)
+    def check_arrays(x):
+        return check(x) if x.ndim else x
+
+    first, second = eqx.filter_jit(check_arrays), eqx.filter_jit(check_arrays)
     for function in (first, second):
         function(X)
         function(X)
@@ -103,7 +105,8 @@ def test_each_signature_is_traced_once() -> None:
         return check(x) if flag else x
 
     jitted = eqx.filter_jit(function)
-    for expected, arguments in enumerate([(X,), (jnp.ones(2),), (X, False), (jnp.ones(2), False), (1.0,)], 1):
+    calls: list[Any] = [(X,), (jnp.ones(2),), (X, False), (jnp.ones(2), False), (1.0,)]
+    for expected, arguments in enumerate(calls, 1):
         for _ in range(2):
             jitted(*arguments)
             jax.vmap(lambda i, arguments=arguments: jitted(*arguments))(jnp.arange(2))
@@ -129,8 +132,9 @@ def test_errors_while_tracing_are_those_of_the_function() -> None:
 
     function(X)
     for _ in range(2):
-        with pytest.raises(KeyError, match="from the function"):
+        with pytest.raises(KeyError, match="from the function") as info:
             function(jnp.ones(2))
+        assert info.value.__context__ is None
     assert function(X) == 1
 
 

@@ -73,9 +73,7 @@ def test_gradients_are_those_of_the_function():
     found = eqx.filter_value_and_grad(loss)(model, x, eqx.filter_checkpoint)
     np.testing.assert_allclose(found[0], expected[0], rtol=1e-6)
     np.testing.assert_allclose(found[1].weight, expected[1].weight, rtol=1e-6)
-    np.testing.assert_allclose(
-        expected[1].weight, 2 * np.sin([0.5, 1.0]) * np.cos([0.5, 1.0]) * 0.5, rtol=1e-5
-    )
+    np.testing.assert_allclose(expected[1].weight, 2 * np.sin([0.5, 1.0]) * np.cos([0.5, 1.0]) * 0.5, rtol=1e-5)
     of_compiled = eqx.filter_jit(eqx.filter_grad(loss))(model, x, eqx.filter_checkpoint)
     np.testing.assert_allclose(of_compiled.weight, expected[1].weight, rtol=1e-6)
 

@@ -15,7 +15,7 @@ import equinox as eqx
 x, y = jnp.array(2.0), jnp.array(3.0)
 
 
-class Uncomparable:
+class Uncomparable:  # noqa: PLW1641 # it is not to have a hash
     def __eq__(self, other):
         raise RuntimeError
 

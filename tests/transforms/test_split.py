@@ -1,13 +1,11 @@
 """Taking leaves out of a tree and putting others in their place."""
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equinox._transforms.split import Places, is_jax_array, split, split_aux
+from equinox._transforms.split import Places, split, split_aux
 
 trees = st.recursive(
     st.integers() | st.text(max_size=2) | st.none(),
@@ -57,12 +55,6 @@ def test_places_are_equal_if_structure_and_selection_are():
     assert hash(places([1, "a"])) == hash(places([2, "b"]))
     assert places([1, "a"]) != places([1, 1])
     assert places([1, "a"]) != places((1, "a"))
-
-
-def test_only_arrays_of_jax_belong_to_transformations():
-    assert is_jax_array(jnp.ones(2))
-    assert jax.jit(lambda x: jnp.array(is_jax_array(x)))(1.0)
-    assert not any(map(is_jax_array, (np.ones(2), np.float32(1.0), 1.0, "text", jax.ShapeDtypeStruct((), "float32"))))
 
 
 def test_aux_is_the_second_item_of_a_pair():

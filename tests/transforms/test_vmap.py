@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import equinox as eqx
@@ -169,16 +169,15 @@ def test_what_gets_no_axis_must_be_the_same_for_all():
 
 
 @given(st.data())
+@settings(max_examples=30)
 def test_mapped_axes_go_where_moveaxis_puts_them(data):
-    rank = data.draw(st.integers(0, 3))
-    inner = jnp.zeros(data.draw(st.lists(st.integers(1, 3), min_size=rank, max_size=rank)))
-    axis = data.draw(st.integers(-rank - 1, rank))
-    stacked = jnp.arange(2.0).reshape(2, *[1] * rank) + inner
-    in_axis = data.draw(st.integers(-rank - 1, rank))
-    found = eqx.filter_vmap(lambda y: (y, y[None]), in_axes=in_axis, out_axes=(axis, eqx.if_array(axis)))(
-        jnp.moveaxis(stacked, 0, in_axis)
+    rank = data.draw(st.integers(0, 2))
+    in_axis, out_axis = (data.draw(st.integers(-rank - 1, rank)) for _ in range(2))
+    stacked = np.arange(2 * 3**rank).reshape(2, *[3] * rank)
+    found = eqx.filter_vmap(lambda y: (y, y[None]), in_axes=in_axis, out_axes=(out_axis, eqx.if_array(out_axis)))(
+        np.moveaxis(stacked, 0, in_axis)
     )
-    assert_equal(found, (jnp.moveaxis(stacked, 0, axis), jnp.moveaxis(stacked[:, None], 0, axis)))
+    assert_equal(found, (np.moveaxis(stacked, 0, out_axis), np.moveaxis(stacked[:, None], 0, out_axis)))
 
 
 @pytest.mark.parametrize("axis", [2, -3])

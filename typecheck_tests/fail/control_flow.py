@@ -30,7 +30,7 @@ def loops(model: Model, x: Array) -> None:
     eqx.filter_scan(step, model, x, lenght=3)  # error: mypy[call-overload] pyright[reportCallIssue]
     _scanned: str = eqx.filter_scan(step, model, x)[0]  # error: mypy[assignment] pyright[reportAssignmentType]
     eqx.filter_while_loop(lambda model: "text", lambda model: model, model)  # error: mypy[arg-type, return-value] pyright[reportArgumentType]
-    eqx.filter_while_loop(lambda model: True, lambda model: model.wieght, model)  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue, reportUnknownLambdaType]
+    eqx.filter_while_loop(lambda model: True, lambda model: model.wieght, model)  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue, reportUnknownLambdaType]  # gap: ty(lambda-argument)
     _looped: str = eqx.filter_while_loop(lambda model: True, lambda model: model, model)  # error: mypy[assignment] pyright[reportAssignmentType]
     eqx.filter_fori_loop(0, 3, lambda model: model, model)  # error: mypy[arg-type, misc] pyright[reportArgumentType]
 
@@ -40,9 +40,9 @@ def scale(model: Model, factor: float) -> Model:
 
 
 def branches(model: Model, x: Array) -> None:
-    eqx.filter_cond(x > 0, scale, scale, model)  # error: mypy[arg-type] pyright[reportArgumentType]
-    eqx.filter_cond(x > 0, scale, scale, model, "text")  # error: mypy[arg-type] pyright[reportArgumentType]
+    eqx.filter_cond(x > 0, scale, scale, model)  # error: mypy[arg-type] pyright[reportArgumentType]  # gap: ty(type-variable-tuple)
+    eqx.filter_cond(x > 0, scale, scale, model, "text")  # error: mypy[arg-type] pyright[reportArgumentType]  # gap: ty(type-variable-tuple)
     eqx.filter_cond("text", scale, scale, model, 1.0)  # error: mypy[arg-type] pyright[reportArgumentType]
     _chosen: str = eqx.filter_cond(x > 0, scale, scale, model, 1.0)  # error: mypy[assignment] pyright[reportAssignmentType]
     eqx.filter_switch(x, scale, model, 1.0)  # error: mypy[arg-type] pyright[reportArgumentType]
-    eqx.filter_switch(x, [scale], "text", 1.0)  # error: mypy[list-item] pyright[reportArgumentType]
+    eqx.filter_switch(x, [scale], "text", 1.0)  # error: mypy[list-item] pyright[reportArgumentType]  # gap: ty(type-variable-tuple)

@@ -15,17 +15,17 @@ class Model(eqx.Module):
 
 
 def selecting(model: Model) -> None:
-    eqx.trainable(model, lambda model: model.layer)  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue, reportUnknownLambdaType]
+    eqx.trainable(model, lambda model: model.layer)  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue, reportUnknownLambdaType]  # gap: zuban(class-or-function)
     eqx.trainable(model, "layers")  # error: mypy[arg-type] pyright[reportArgumentType]
     eqx.trainable(model, where=3)  # error: mypy[arg-type] pyright[reportArgumentType]
     eqx.trainable()  # error: mypy[call-arg] pyright[reportCallIssue]
     eqx.freeze(model)  # error: mypy[call-arg] pyright[reportCallIssue]
-    eqx.freeze(model, Layer).layer  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue]
+    eqx.freeze(model, Layer).layer  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue]  # gap: zuban(class-or-function)
     _flag: bool = eqx.freeze(model, Layer)  # error: mypy[assignment] pyright[reportAssignmentType]
 
 
 def optimising(model: Model, gradient: Model) -> None:
-    eqx.Optimizer(optax.adam, model)  # error: mypy[arg-type] pyright[reportArgumentType]
+    eqx.Optimizer("adam", model)  # error: mypy[arg-type] pyright[reportArgumentType]
     eqx.Optimizer(optax.adam(1e-3))  # error: mypy[call-arg] pyright[reportCallIssue]
     optimizer = eqx.Optimizer(optax.adam(1e-3), model)
     optimizer.update(gradient)  # error: mypy[call-arg] pyright[reportCallIssue]

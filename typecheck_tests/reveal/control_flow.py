@@ -28,17 +28,17 @@ def loops(model: Model, x: Array) -> None:
     assert_type(eqx.filter_scan(without_inputs, model, length=3), tuple[Model, Array])
     assert_type(eqx.filter_scan(without_inputs, model, None, 3), tuple[Model, Array])
     assert_type(eqx.filter_scan(Model.step, model, x), tuple[Model, Array])
-    assert_type(eqx.filter_scan(lambda carry, row: (carry, row), model, x), tuple[Model, Array])
-    assert_type(eqx.filter_while_loop(lambda model: model.weight > 0, lambda model: model, model), Model)
-    assert_type(eqx.filter_fori_loop(0, 3, lambda i, model: model, model), Model)
+    assert_type(eqx.filter_scan(lambda carry, row: (carry, row), model, x), tuple[Model, Array])  # gap: ty(lambda-argument)
+    assert_type(eqx.filter_while_loop(lambda model: model.weight > 0, lambda model: model, model), Model)  # gap: ty(lambda-argument)
+    assert_type(eqx.filter_fori_loop(0, 3, lambda i, model: model, model), Model)  # gap: ty(lambda-argument)
 
 
 def double(model: Model, factor: float) -> tuple[Model, str]:
     return model, ""
 
 
-def branches(model: Model, x: Array) -> None:
+def branches(model: Model, x: Array, n: int) -> None:
     assert_type(eqx.filter_cond(x > 0, double, double, model, 1.0), tuple[Model, str])
-    assert_type(eqx.filter_cond(True, lambda: 1, lambda: 2), int)
-    assert_type(eqx.filter_cond(True, lambda model: model, lambda model: model, model), Model)
+    assert_type(eqx.filter_cond(True, lambda: n, lambda: 2 * n), int)
+    assert_type(eqx.filter_cond(True, lambda model: model, lambda model: model, model), Model)  # gap: ty(type-variable-tuple)
     assert_type(eqx.filter_switch(x, [double, double], model, 1.0), tuple[Model, str])

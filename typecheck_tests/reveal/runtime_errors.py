@@ -46,7 +46,7 @@ def enumerating(x: Array, result: Result) -> None:
     assert_type(len(Result), int)
     assert_type(list(Result), list[Result])
     assert_type(result in Result, bool)
-    assert_type(Result[result], str)  # gap: mypy(enumeration-lookup)
+    assert_type(Result[result], str)  # gap: mypy(enumeration-lookup) pyrefly(enumeration-lookup) zuban(enumeration-lookup)
 
 
 @jax.jit

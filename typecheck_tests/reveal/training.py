@@ -23,9 +23,7 @@ def selecting(model: Model) -> None:
     assert_type(eqx.trainable(model, lambda model: model.layers[-1].weight), Model)
     assert_type(eqx.trainable(model, where=lambda model: [layer.bias for layer in model.layers]), Model)
     assert_type(eqx.trainable(model, where=Layer), Model)  # gap: zuban(class-or-function)
-    assert_type(
-        eqx.trainable(model, where=(Layer, lambda model: model.layers[0])), Model
-    )  # gap: zuban(class-or-function)
+    assert_type(eqx.trainable(model, (Layer, lambda m: m.layers[0])), Model)  # gap: zuban(class-or-function)
     assert_type(eqx.freeze(model, where=lambda model: model.layers[0]), Model)
     assert_type(eqx.freeze(model, Layer), Model)  # gap: zuban(class-or-function)
     assert_type(eqx.partition(model, eqx.freeze(model, Layer)), tuple[Model, Model])
