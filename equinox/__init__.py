@@ -64,6 +64,8 @@ if TYPE_CHECKING:
     from ._optimizer import Optimizer as Optimizer
     from ._runtime.error_if import branched_error_if as branched_error_if
     from ._runtime.error_if import error_if as error_if
+    from ._summary.data import TreeSummary as TreeSummary
+    from ._summary.summary import tree_summary as tree_summary
     from ._transforms.axes import if_array as if_array
     from ._transforms.checkpoint import filter_checkpoint as filter_checkpoint
     from ._transforms.closure_convert import filter_closure_convert as filter_closure_convert
@@ -86,8 +88,6 @@ if TYPE_CHECKING:
     from ._transforms.vmap import filter_vmap as filter_vmap
     from ._transforms.while_loop import filter_fori_loop as filter_fori_loop
     from ._transforms.while_loop import filter_while_loop as filter_while_loop
-    from ._summary.data import TreeSummary as TreeSummary
-    from ._summary.summary import tree_summary as tree_summary
     from ._tree.inference import tree_inference as tree_inference
     from ._tree.trainable import freeze as freeze
     from ._tree.trainable import trainable as trainable

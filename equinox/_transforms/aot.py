@@ -1,4 +1,4 @@
-"""`aot`: what a compiled function can do ahead of its first call."""
+"""`aot`: what a compiled function can do besides being called."""
 
 import abc
 from collections.abc import Callable
@@ -18,7 +18,7 @@ _R_co = TypeVar("_R_co", covariant=True)
 
 
 class AheadOfTime(Module, Generic[_P, _R_co]):
-    """A compiled function: it can be called, and it has the methods that compile without calling."""
+    """A compiled function: it can be called, and it has methods that compile without calling, and that explain."""
 
     @abc.abstractmethod
     def _stage(self) -> tuple[Dispatcher, tuple[Any, ...]]:
@@ -80,7 +80,7 @@ class AheadOfTime(Module, Generic[_P, _R_co]):
 
 
 def aot(fun: Callable[_P, _R]) -> AheadOfTime[_P, _R]:
-    """Tell type checkers that a compiled function has the methods `trace`, `lower`, `eval_shape` and `clear_cache`.
+    """Tell type checkers that a compiled function has methods: `trace`, `lower`, `eval_shape`, `explain`, `clear_cache`.
 
     To a type checker, a compiled function has the type of the function that it was made from, so that nothing of its
     signature is lost; the price is that those methods are unknown. This function returns its argument as something that

@@ -16,7 +16,7 @@ from .recent import SELECTED_KINDS
 from .selection import ByFunction, make_selection
 from .wrapped import BoundWrapped, Wrapped, as_decorator, check_callable, reject_removed_options
 
-#: What the stub of this module asks, to show some checkers other signatures than the others. Here nothing depends on it.
+#: What the stub of this module asks, to show checkers different signatures. Here nothing depends on it.
 MYPY: Final = False
 PYREFLY: Final = False
 
@@ -121,8 +121,10 @@ def jitf(
 
     **Returns**
 
-    A callable with the signature of `fun`, and with the methods `lower`, `trace`, `eval_shape` and `clear_cache`. It is
-    a PyTree with the leaves of `fun`, and binds like a function when it is found in a class body.
+    A callable with the signature of `fun`. It is a PyTree with the leaves of `fun`, and binds like a function when it is
+    found in a class body. It has the methods `trace`, `lower`, `eval_shape`, `explain` and `clear_cache`, which type
+    checkers know through [`aot`][equinox.aot]; `explain(...)` says whether a call with these arguments would be
+    compiled anew, and if so, because of which leaf.
 
     **Raises**
 
@@ -197,8 +199,10 @@ def filter_jit(fun: Any = sentinel, *, donate: str = "none", **jitkwargs: Any) -
 
     **Returns**
 
-    A callable with the signature of `fun`, and with the methods `lower`, `trace`, `eval_shape` and `clear_cache`. It is
-    a PyTree with the leaves of `fun`, and binds like a function when it is found in a class body.
+    A callable with the signature of `fun`. It is a PyTree with the leaves of `fun`, and binds like a function when it is
+    found in a class body. It has the methods `trace`, `lower`, `eval_shape`, `explain` and `clear_cache`, which type
+    checkers know through [`aot`][equinox.aot]; `explain(...)` says whether a call with these arguments would be
+    compiled anew, and if so, because of which leaf.
 
     **Raises**
 

@@ -1,5 +1,7 @@
 """Neural network layers. Each is a Module that is called with one example: `jax.vmap` makes it take a batch."""
 
+from .._tree.inference import tree_inference as inference_mode
+from ._batch_norm import BatchNorm as BatchNorm
 from ._conv import Conv as Conv
 from ._conv import Conv1d as Conv1d
 from ._conv import Conv2d as Conv2d
@@ -9,12 +11,22 @@ from ._conv_transpose import ConvTranspose1d as ConvTranspose1d
 from ._conv_transpose import ConvTranspose2d as ConvTranspose2d
 from ._conv_transpose import ConvTranspose3d as ConvTranspose3d
 from ._dropout import Dropout as Dropout
+from ._group_norm import GroupNorm as GroupNorm
 from ._gru import GRUCell as GRUCell
 from ._identity import Identity as Identity
 from ._lambda import Lambda as Lambda
+from ._layer_norm import LayerNorm as LayerNorm
 from ._linear import Linear as Linear
 from ._lstm import LSTMCell as LSTMCell
 from ._mlp import MLP as MLP
 from ._prelu import PReLU as PReLU
+from ._rms_norm import RMSNorm as RMSNorm
 from ._sequential import Sequential as Sequential
+from ._shared import Shared as Shared
+from ._spectral_norm import SpectralNorm as SpectralNorm
+from ._state import State as State
+from ._state import make_with_state as make_with_state
+from ._state_index import StateIndex as StateIndex
+from ._state_index import delete_init_state as delete_init_state
 from ._stateful import StatefulLayer as StatefulLayer
+from ._weight_norm import WeightNorm as WeightNorm

@@ -32,9 +32,9 @@ class Conv(Module):
 
     $$y_{o, i} = b_o + \sum_{c, j} W_{o, c, j} \, x_{c, s i + d j - p}$$
 
-    and over several axes likewise. With `groups`, the sum for an output channel is over the input channels of its group.
-    The length of an axis goes from $L$ to $\lfloor (L + p_0 + p_1 - d (k - 1) - 1) / s \rfloor + 1$, or to 0 if that is
-    negative.
+    and over several axes likewise. With `groups`, the sum for an output channel is over the input channels of its
+    group. The length of an axis goes from $L$ to $\lfloor (L + p_0 + p_1 - d (k - 1) - 1) / s \rfloor + 1$, or to 0 if
+    that is negative.
 
     `weight` has the shape `(out_channels, in_channels / groups, *kernel_size)`, `bias` the shape
     `(out_channels, 1, ..., 1)`. Both start uniform on $[-a, a)$, where $1 / a^2$ is the number of terms in the sum (and
@@ -49,10 +49,11 @@ class Conv(Module):
     - `out_channels`: the number of channels of the output.
     - `kernel_size`: the length of the kernel $k$, one for all spatial axes or one for each.
     - `stride`: by how many entries of the input two neighbours in the output are apart, for all axes or for each.
-    - `padding`: how many entries are added before and after each spatial axis. One integer for all axes, an integer for
-        each axis, or a pair (before, after) for each axis; where they are negative, entries are left out. Or the name of
-        a rule: `"VALID"` adds none, `"SAME"` as many as it takes for an output of length $\lceil L / s \rceil$, half of
-        them on each side and an odd one after, `"SAME_LOWER"` likewise with an odd one before.
+    - `padding`: how many entries are added before and after each spatial axis. One integer for all axes, an integer
+        for each axis, or a pair (before, after) for each axis; where they are negative, entries are left out. Or the
+        name of a rule: `"VALID"` adds none, `"SAME"` as many as it takes for an output of length
+        $\lceil L / s \rceil$, half of them on each side and an odd one after, `"SAME_LOWER"` likewise with an odd one
+        before.
     - `dilation`: by how many entries of the input two neighbours in the kernel are apart, for all axes or for each.
     - `groups`: into how many groups the channels of input and output are divided; each group has its own convolution.
     - `use_bias`, or `bias`: whether there is a bias. (`conv.use_bias` is this flag, `conv.bias` the parameter.)

@@ -29,8 +29,8 @@ class ConvTranspose(Module):
 
     A convolution is a linear map; this is its transposed map, with parameters of its own. Kernel size, stride, padding
     and dilation are those of the convolution [`Conv`][equinox.nn.Conv] that it is the transpose of. To be precise: a
-    `ConvTranspose` without bias is the transpose of a `Conv` if its `weight` is that of the `Conv` with all spatial axes
-    flipped and the first two axes swapped (for `groups=1`).
+    `ConvTranspose` without bias is the transpose of a `Conv` if its `weight` is that of the `Conv` with all spatial
+    axes flipped and the first two axes swapped (for `groups=1`).
 
     The length of an axis goes from $L$ to $(L - 1) s + d (k - 1) + 1 - p_0 - p_1 + r$, where $k$, $s$, $d$ and $r$ are
     the kernel size, stride, dilation and output padding, and $p_0$ and $p_1$ the padding before and after; with the
@@ -47,9 +47,9 @@ class ConvTranspose(Module):
     - `in_channels`: the number of channels of the input.
     - `out_channels`: the number of channels of the output.
     - `kernel_size`, `stride`, `padding`, `dilation`, `groups`: as in [`Conv`][equinox.nn.Conv].
-    - `output_padding`: less than `stride`, for all axes or for each. Inputs of several lengths can give a `Conv` the same
-        length of output. This says which one to go back to: that many entries more than the shortest, or, for the
-        paddings `"SAME"` and `"SAME_LOWER"`, less than the longest.
+    - `output_padding`: less than `stride`, for all axes or for each. Inputs of several lengths give a `Conv` outputs of
+        one length. This says which input to go back to: that many entries longer than the shortest, or, for the
+        paddings `"SAME"` and `"SAME_LOWER"`, shorter than the longest.
     - `use_bias`, or `bias`: whether there is a bias. (`conv.use_bias` is this flag, `conv.bias` the parameter.)
     - `padding_mode`: that of the `Conv`. Either `"ZEROS"` or, with the paddings `"SAME"` and `"SAME_LOWER"` and without
         output padding, `"CIRCULAR"`.

@@ -80,7 +80,7 @@ def initial_parameters(
     use_bias: bool,
     dtype: DTypeLike | None,
 ) -> tuple[Array, Array | None]:
-    """Draw a weight of shape `(out_channels, in_channels / groups, *kernel_size)` and, if there is to be one, a bias."""
+    """Draw a weight of shape `(out_channels, in_channels / groups, *kernel_size)` and, if it is wanted, a bias."""
     in_group = in_channels // groups
     fan_in = in_group * math.prod(kernel_size)
     weight_key, bias_key = jax.random.split(key)

@@ -127,9 +127,10 @@ class GroupNorm(Module):
 
     def _checked(self, x: Any) -> Array:
         array = jnp.asarray(x)
-        expected = f"a multiple of {self.groups}" if self.channels is None else self.channels
-        fits = array.ndim > 0 and array.shape[0] in {self.channels or array.shape[0]} and not array.shape[0] % self.groups
-        if not fits:
+        found = array.shape[0] if array.ndim else -1
+        fits = found % self.groups == 0 if self.channels is None else found == self.channels
+        if not array.ndim or not fits:
+            expected = f"a multiple of {self.groups}" if self.channels is None else self.channels
             raise ValueError(
                 f"{locate('x')} of `{type(self).__name__}` must have shape (channels, ...) with channels = {expected}, "
                 f"found shape {array.shape}. A layer is called with one example at a time: for a batch, write "

@@ -47,7 +47,10 @@ def checked(layer: object, argument: str, x: Any, shape: tuple[int | None, ...],
     - `ValueError`: it has not. `argument` and `path` say in the message where `x` was found.
     """
     array = jnp.asarray(x)
-    if len(array.shape) != len(shape) or any(size not in {None, found} for size, found in zip(shape, array.shape)):
+    is_right = len(shape) == array.ndim and all(
+        size is None or size == found for size, found in zip(shape, array.shape, strict=True)
+    )
+    if not is_right:
         where = f"{locate(argument, path)} of `{type(layer).__name__}`"
         expected = str(shape).replace("None", "any")
         message = f"{where} must have shape {expected}, found shape {array.shape}."

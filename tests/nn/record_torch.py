@@ -83,9 +83,116 @@ def dropout() -> Cases:
         yield f"{p}", {"p": torch.tensor(p, dtype=torch.float64), "kept": (y != 0).sum(), "values": y.unique()}
 
 
+def window(**options: Any) -> dict[str, Any]:
+    """The options of a layer that has windows, as arrays."""
+    return {name: torch.tensor(value) for name, value in options.items()}
+
+
+# Of each convolution: the lengths of the input, and kernel size, stride, padding, dilation and number of groups.
+CONVOLUTIONS = [
+    *itertools.product([(11,)], [(1,), (4,)], [(1,), (3,)], [(0,), (2,)], [(1,), (2,)], [1, 2]),
+    ((7, 6), (3, 2), (1, 1), (0, 0), (1, 1), 1),
+    ((7, 6), (3, 2), (2, 3), (1, 2), (2, 1), 1),
+    ((8, 9), (2, 4), (3, 1), (0, 2), (1, 2), 2),
+    ((9, 9), (5, 5), (2, 2), (2, 2), (1, 1), 4),
+    ((5, 6, 4), (2, 3, 1), (1, 2, 3), (1, 0, 2), (2, 1, 1), 1),
+    ((5, 5, 5), (3, 3, 3), (2, 2, 2), (1, 1, 1), (1, 1, 1), 2),
+]
+
+
+def conv() -> Cases:
+    modes = ["zeros", "reflect", "replicate", "circular"]
+    grid: list[Any] = [(*geometry, "zeros") for geometry in CONVOLUTIONS]
+    grid += [((7, 6), (3, 2), (2, 1), padding, (1, 2), 1, mode) for padding in [(1, 1), (2, 3)] for mode in modes[1:]]
+    grid += [((7, 6), (4, 3), (1, 1), "same", (2, 1), 2, mode) for mode in modes]
+    for i, (lengths, size, stride, padding, dilation, groups, mode) in enumerate(grid):
+        dtype = [*DTYPES][i % 2]
+        options = {"stride": stride, "dilation": dilation, "groups": groups, "bias": i % 3 > 0, "dtype": DTYPES[dtype]}
+        torch_layer = [torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d][len(size) - 1]
+        module = torch_layer(4, 8, size, padding=padding, padding_mode=mode, **options)
+        x = torch.randn(4, *lengths, dtype=DTYPES[dtype])
+        numbers = window(stride=stride, dilation=dilation, groups=groups)
+        if padding != "same":
+            numbers |= window(padding=padding)
+        yield f"{i}-{mode}-{dtype}", {**parameters(module), **numbers, "x": x, "y": module(x)}
+
+
+def conv_transpose() -> Cases:
+    grid: list[Any] = []
+    for i, (lengths, size, stride, padding, dilation, groups) in enumerate(CONVOLUTIONS):
+        output_padding = tuple((s - 1) if i % 4 > 1 else 0 for s in stride)
+        # PyTorch has no output without entries.
+        geometry = zip(lengths, stride, dilation, size, padding, strict=True)
+        if all((n // 2 - 1) * s + d * (k - 1) + 1 > 2 * p for n, s, d, k, p in geometry):
+            grid.append((lengths, size, stride, padding, output_padding, dilation, groups))
+    for i, (lengths, size, stride, padding, output_padding, dilation, groups) in enumerate(grid):
+        dtype = [*DTYPES][i % 2]
+        options = {"stride": stride, "dilation": dilation, "groups": groups, "bias": i % 3 > 0, "dtype": DTYPES[dtype]}
+        torch_layer = [torch.nn.ConvTranspose1d, torch.nn.ConvTranspose2d, torch.nn.ConvTranspose3d][len(size) - 1]
+        module = torch_layer(8, 4, size, padding=padding, output_padding=output_padding, **options)
+        x = torch.randn(8, *(n // 2 for n in lengths), dtype=DTYPES[dtype])
+        numbers = window(
+            stride=stride, padding=padding, output_padding=output_padding, dilation=dilation, groups=groups
+        )
+        yield f"{i}-{dtype}", {**parameters(module), **numbers, "x": x, "y": module(x)}
+
+
+# Of each pooling layer: the lengths of the input, and kernel size, stride and padding.
+POOLS = [
+    *(((length,), (3,), (stride,), (padding,)) for length in [6, 7] for stride in [1, 2, 4] for padding in [0, 1]),
+    *(((6,), (2,), (3,), (padding,)) for padding in [0, 1]),
+    ((7, 6), (3, 2), (2, 2), (1, 0)),
+    ((8, 5), (2, 4), (3, 1), (1, 2)),
+    ((6, 5, 4), (2, 3, 2), (2, 2, 3), (1, 1, 0)),
+]
+
+
+def pool() -> Cases:
+    for i, ((lengths, size, stride, padding), use_ceil) in enumerate(itertools.product(POOLS, [False, True])):
+        dtype = [*DTYPES][i % 3 % 2]
+        x = torch.randn(2, *lengths, dtype=DTYPES[dtype])
+        axes = len(size)
+        max_layer = [torch.nn.MaxPool1d, torch.nn.MaxPool2d, torch.nn.MaxPool3d][axes - 1]
+        average_layer = [torch.nn.AvgPool1d, torch.nn.AvgPool2d, torch.nn.AvgPool3d][axes - 1]
+        options = (size, stride, padding)
+        arrays = {
+            "x": x,
+            "max": max_layer(*options, ceil_mode=use_ceil)(x),
+            "mean_without_padding": average_layer(*options, ceil_mode=use_ceil, count_include_pad=False)(x),
+        }
+        if not use_ceil:
+            arrays["mean"] = average_layer(*options)(x)
+        numbers = window(kernel_size=size, stride=stride, padding=padding, use_ceil=use_ceil)
+        yield f"{i}-{dtype}", {**numbers, **arrays}
+
+
+def adaptive_pool() -> Cases:
+    shapes: list[Any] = [((length,), (target,)) for length in [5, 6] for target in range(1, 9)]
+    shapes += [((6, 5), (4, 5)), ((6, 4), (3, 2)), ((5, 4, 6), (3, 2, 7)), ((4, 4, 6), (2, 1, 3))]
+    for i, (lengths, target) in enumerate(shapes):
+        dtype = [*DTYPES][i % 2]
+        x = torch.randn(2, *lengths, dtype=DTYPES[dtype])
+        axes = len(target)
+        max_layer = [torch.nn.AdaptiveMaxPool1d, torch.nn.AdaptiveMaxPool2d, torch.nn.AdaptiveMaxPool3d][axes - 1]
+        average_layer = [torch.nn.AdaptiveAvgPool1d, torch.nn.AdaptiveAvgPool2d, torch.nn.AdaptiveAvgPool3d][axes - 1]
+        arrays = {"x": x, "max": max_layer(target)(x), "mean": average_layer(target)(x)}
+        yield f"{i}-{dtype}", {**window(target_shape=target), **arrays}
+
+
 def main() -> None:
     """Write one file for each function above."""
-    recorders: list[Callable[[], Cases]] = [linear, gru_cell, lstm_cell, mlp, prelu, dropout]
+    recorders: list[Callable[[], Cases]] = [
+        linear,
+        gru_cell,
+        lstm_cell,
+        mlp,
+        prelu,
+        dropout,
+        conv,
+        conv_transpose,
+        pool,
+        adaptive_pool,
+    ]
     data = Path(__file__).parent / "data"
     data.mkdir(exist_ok=True)
     for recorder in recorders:

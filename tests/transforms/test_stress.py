@@ -146,6 +146,7 @@ class Caller:
         for name in ("weight", "activation", "number", "extra", "size"):
             self.change(name)
         self.x = INPUTS[0]
+        self.as_array = jnp.asarray
         self.settings = {"negate": False, "name": "name"}
 
     def change(self, name):
@@ -156,23 +157,23 @@ class Caller:
     def mutate(self):
         """Change some of the configuration, in place or not; or nothing."""
         kind = self.random.randrange(8)
-        if kind < 3:
+        if kind < 2:
             self.change(self.random.choice(["weight", "activation", "number", "extra", "size"]))
-        elif kind == 3:
+        elif kind == 2:
             self.x = self.random.choice(INPUTS)
-        elif kind == 4:
+        elif kind == 3:
+            self.as_array = self.random.choice([np.asarray, jnp.asarray])
+        elif kind < 6:
             self.settings["negate"] = not self.settings["negate"]  # the same dictionary
-        elif kind == 5 and type(self.parts["extra"]) is list:
+        elif kind == 6 and type(self.parts["extra"]) is list:
             self.parts["extra"].append(self.random.choice([1, 2.0, True]))  # the same list
             del self.parts["extra"][2:]
-
-    def array(self, array):
-        """The same in another form: of JAX or of NumPy, or of weak type if it is a number."""
-        return self.random.choice([np.asarray, jnp.asarray])(array)
+        else:
+            self.change("number")
 
     def arguments(self):
-        model = Model(**(self.parts | {"weight": self.array(self.parts["weight"])}))
-        return model, self.array(self.x), self.settings
+        model = Model(**(self.parts | {"weight": self.as_array(self.parts["weight"])}))
+        return model, self.as_array(self.x), self.settings
 
     def context(self):
         context = contextlib.ExitStack()
