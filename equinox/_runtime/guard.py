@@ -38,9 +38,9 @@ class Guard:
     """
 
     def __init__(self, when_found: Callable[[], None]) -> None:
-        self.has_checks = False
+        self.has_checks: bool = False
         #: Stands for the compiled function on stacks, which may live longer.
-        self.program = object()
+        self.program: object = object()
         self._when_found = when_found
         self._inspecting: set[int] = set()
 

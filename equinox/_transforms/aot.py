@@ -80,11 +80,12 @@ class AheadOfTime(Module, Generic[_P, _R_co]):
 
 
 def aot(fun: Callable[_P, _R]) -> AheadOfTime[_P, _R]:
-    """Tell type checkers that a compiled function has methods: `trace`, `lower`, `eval_shape`, `explain`, `clear_cache`.
+    """Tell type checkers that a compiled function has methods, such as `lower` and `explain`.
 
-    To a type checker, a compiled function has the type of the function that it was made from, so that nothing of its
-    signature is lost; the price is that those methods are unknown. This function returns its argument as something that
-    has them, with the same parameters and the same result.
+    The methods are `trace`, `lower`, `eval_shape`, `explain` and `clear_cache`. To a type checker, a compiled function
+    has the type of the function that it was made from, so that nothing of its signature is lost; the price is that its
+    methods are unknown. This function returns its argument as something that has them, with the same parameters and
+    the same result.
 
     **Arguments**
 

@@ -166,14 +166,6 @@ def _static_field_difference(before: Any, after: Any) -> tuple[str, Any, Any] | 
     children = {keystr(path) for path, _ in flatten_one_level_with_path(before)[0]}
     for field in dataclasses.fields(before):
         was, is_now = getattr(before, field.name, None), getattr(after, field.name, None)
-        if f".{field.name}" not in children and not _is_equal(was, is_now):
+        if f".{field.name}" not in children and was is not is_now and was != is_now:
             return field.name, was, is_now
     return None
-
-
-def _is_equal(first: Any, second: Any) -> bool:
-    """Whether two static fields are the same, as `==` of tree structures sees it."""
-    try:
-        return first is second or bool(first == second)
-    except Exception:  # noqa: BLE001 # `==` of a user's type
-        return False

@@ -78,11 +78,10 @@ class History:
     @property
     def relatives(self) -> "list[History]":
         """The histories of callables with this name and these options that may differ in a static part."""
-        own = self._tables()
+        own: Any = self._tables()
         kept: list[Any] = kept_with(self.origin.anchor and self.origin.anchor())
-        found: list[History] = [
-            history for tables in kept if type(tables) is type(own) for history in tables.histories()
-        ]
+        alike = [tables for tables in kept if type(tables) is type(own)]
+        found: list[History] = [history for tables in alike for history in tables.histories()]
         kind = (self.origin.function_name, self.origin.options)
         return [history for history in found if (history.origin.function_name, history.origin.options) == kind]
 

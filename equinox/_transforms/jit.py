@@ -121,8 +121,8 @@ def jitf(
 
     **Returns**
 
-    A callable with the signature of `fun`. It is a PyTree with the leaves of `fun`, and binds like a function when it is
-    found in a class body. It has the methods `trace`, `lower`, `eval_shape`, `explain` and `clear_cache`, which type
+    A callable with the signature of `fun`. It is a PyTree with the leaves of `fun`, and binds like a function when it
+    is found in a class body. It has the methods `trace`, `lower`, `eval_shape`, `explain` and `clear_cache`, which type
     checkers know through [`aot`][equinox.aot]; `explain(...)` says whether a call with these arguments would be
     compiled anew, and if so, because of which leaf.
 
@@ -199,8 +199,8 @@ def filter_jit(fun: Any = sentinel, *, donate: str = "none", **jitkwargs: Any) -
 
     **Returns**
 
-    A callable with the signature of `fun`. It is a PyTree with the leaves of `fun`, and binds like a function when it is
-    found in a class body. It has the methods `trace`, `lower`, `eval_shape`, `explain` and `clear_cache`, which type
+    A callable with the signature of `fun`. It is a PyTree with the leaves of `fun`, and binds like a function when it
+    is found in a class body. It has the methods `trace`, `lower`, `eval_shape`, `explain` and `clear_cache`, which type
     checkers know through [`aot`][equinox.aot]; `explain(...)` says whether a call with these arguments would be
     compiled anew, and if so, because of which leaf.
 

@@ -1,6 +1,5 @@
 """Neural network layers. Each is a Module that is called with one example: `jax.vmap` makes it take a batch."""
 
-from .._tree.inference import tree_inference as inference_mode
 from ._batch_norm import BatchNorm as BatchNorm
 from ._conv import Conv as Conv
 from ._conv import Conv1d as Conv1d
@@ -11,9 +10,11 @@ from ._conv_transpose import ConvTranspose1d as ConvTranspose1d
 from ._conv_transpose import ConvTranspose2d as ConvTranspose2d
 from ._conv_transpose import ConvTranspose3d as ConvTranspose3d
 from ._dropout import Dropout as Dropout
+from ._embedding import Embedding as Embedding
 from ._group_norm import GroupNorm as GroupNorm
 from ._gru import GRUCell as GRUCell
 from ._identity import Identity as Identity
+from ._inference import inference_mode as inference_mode
 from ._lambda import Lambda as Lambda
 from ._layer_norm import LayerNorm as LayerNorm
 from ._linear import Linear as Linear

@@ -1,7 +1,7 @@
 """`BatchNorm`: makes mean and variance of each channel the same, over all examples of a batch."""
 
 import warnings
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 import jax
@@ -12,7 +12,7 @@ from jax.typing import DTypeLike
 from .._errors import describe, first_user_frame, locate
 from .._module import field
 from ._initialise import parameter_dtype
-from ._normalise import promoting, widened
+from ._normalise import constant, promoting, squared_modulus, widened
 from ._shapes import as_size
 from ._spelling import spelled
 from ._state import State
@@ -23,7 +23,7 @@ _Statistics: TypeAlias = tuple[Array, Array]
 
 
 class BatchNorm(StatefulLayer):
-    r"""Normalises each channel by mean and variance over a batch, and then scales and shifts it:
+    r"""Normalises each channel by mean and variance over a batch, and then scales and shifts it.
 
     $$\frac{x - m}{\sqrt{v + \epsilon}} \odot w + b$$
 
@@ -168,8 +168,8 @@ class BatchNorm(StatefulLayer):
         dtype = state.get(averages)[0].dtype
         if jnp.iscomplexobj(x) and not jnp.issubdtype(dtype, jnp.complexfloating):
             raise ValueError(
-                f"{locate('x')} of `{type(self).__name__}` is complex, and the running averages are not. Make the layer "
-                f"with `dtype={str(x.dtype)!r}`."
+                f"{locate('x')} of `{type(self).__name__}` is complex, and the running averages are not. Make the "
+                f"layer with `dtype={str(x.dtype)!r}`."
             )
         with jax.named_scope("eqx.nn.BatchNorm"), promoting():
             wide = widened(x)
@@ -190,16 +190,17 @@ class BatchNorm(StatefulLayer):
         self, batch: _Statistics, state: State, averages: StateIndex[_Statistics]
     ) -> tuple[_Statistics, State]:
         """The statistics to normalise by in training, and the state with the averages of the next step."""
-        old = jax.lax.stop_gradient(state.get(averages))
-        new = jax.tree.map(lambda a, b: self.momentum * widened(a) + (1 - self.momentum) * b, old, batch)
+        old = state.get(averages)
+        keep = self.momentum
+        new = _pairwise(lambda a, b: keep * constant(widened(a)) + (1 - keep) * b, old, batch)
         used = batch
         if self.ema_first_time_index is not None:
             is_first = state.get(self.ema_first_time_index)
-            used = new = jax.tree.map(lambda a, b: jnp.where(is_first, a, b), batch, new)
+            used = new = _pairwise(lambda a, b: jnp.where(is_first, a, b), batch, new)
             state = state.set(self.ema_first_time_index, jnp.zeros_like(is_first))
         if self.batch_counter is not None:
             state = state.set(self.batch_counter, state.get(self.batch_counter) + 1)
-        return used, state.set(averages, jax.tree.map(lambda a, b: b.astype(a.dtype), old, new))
+        return used, state.set(averages, _pairwise(lambda a, b: b.astype(a.dtype), old, new))
 
     def _running(self, state: State) -> _Statistics:
         """The statistics to normalise by at inference time."""
@@ -208,7 +209,8 @@ class BatchNorm(StatefulLayer):
             return widened(mean), widened(variance)
         assert self.batch_state_index is not None  # the other mode
         assert self.batch_counter is not None
-        mean, variance = map(widened, state.get(self.batch_state_index))
+        mean, variance = state.get(self.batch_state_index)
+        mean, variance = widened(mean), widened(variance)
         # After n steps, momentum^n of the averages is what they started from. The rest, as small as it may be at first,
         # has to be known to full precision.
         steps = state.get(self.batch_counter).astype(jnp.real(mean).dtype)
@@ -236,6 +238,10 @@ class BatchNorm(StatefulLayer):
         return array
 
 
+def _pairwise(combine: Callable[[Array, Array], Array], a: _Statistics, b: _Statistics) -> _Statistics:
+    return combine(a[0], b[0]), combine(a[1], b[1])
+
+
 def _statistics(x: Array, axis_names: tuple[Hashable, ...]) -> _Statistics:
     """Mean and biased variance of each channel, over an example and the named axes."""
 
@@ -244,7 +250,8 @@ def _statistics(x: Array, axis_names: tuple[Hashable, ...]) -> _Statistics:
         if not axis_names:
             return values
         try:
-            return jax.lax.pmean(values, axis_names)
+            over_names: Array = jax.lax.pmean(values, axis_names)  # type: ignore[no-untyped-call] # left unannotated by JAX
+            return over_names
         except NameError as error:
             error.add_note(
                 "In training, `BatchNorm` has to be called under `jax.vmap(..., axis_name=...)` with its own "
@@ -254,7 +261,7 @@ def _statistics(x: Array, axis_names: tuple[Hashable, ...]) -> _Statistics:
 
     mean_of_x = mean(x)
     centred = x - mean_of_x.reshape(x.shape[0], *(1,) * (x.ndim - 1))
-    variance = mean(jnp.real(centred * jnp.conj(centred)))
+    variance = mean(squared_modulus(centred))
     return mean_of_x, variance
 
 

@@ -18,7 +18,7 @@ _State = TypeVar("_State")
 
 
 class GroupNorm(Module):
-    r"""Normalises groups of channels by their mean and variance, and then scales and shifts each channel:
+    r"""Normalises groups of channels by their mean and variance, and then scales and shifts each channel.
 
     $$\frac{x - \text{mean}(x)}{\sqrt{\text{var}(x) + \epsilon}} \odot w + b$$
 
@@ -85,14 +85,12 @@ class GroupNorm(Module):
         self.eps = float(eps)
         self.channelwise_affine = bool(channelwise_affine)
         dtype = parameter_dtype(dtype)
-        self.weight = self.bias = None
-        if self.channelwise_affine:
-            if self.channels is None:
-                raise ValueError(
-                    f"{locate('channels')} is needed for the parameters. Pass it, or `channelwise_affine=False`."
-                )
-            self.weight = jnp.ones(self.channels, dtype)
-            self.bias = jnp.zeros(self.channels, dtype)
+        if self.channelwise_affine and self.channels is None:
+            raise ValueError(
+                f"{locate('channels')} is needed for the parameters. Pass it, or `channelwise_affine=False`."
+            )
+        self.weight = jnp.ones(self.channels or 0, dtype) if self.channelwise_affine else None
+        self.bias = jnp.zeros(self.channels or 0, dtype) if self.channelwise_affine else None
 
     @overload
     def __call__(self, x: Array, *, key: Array | None = None) -> Array: ...

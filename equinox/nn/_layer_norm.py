@@ -19,7 +19,7 @@ _State = TypeVar("_State")
 
 
 class LayerNorm(Module):
-    r"""Normalises an example by the mean and the variance of its own entries, and then scales and shifts each entry:
+    r"""Normalises an example by the mean and the variance of its own entries, and then scales and shifts each entry.
 
     $$\frac{x - \text{mean}(x)}{\sqrt{\text{var}(x) + \epsilon}} \odot w + b$$
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any, SupportsIndex
+from typing import Any, SupportsIndex, cast
 
 import jax
 import jax.numpy as jnp
@@ -18,8 +18,9 @@ def as_shape(argument: str, value: SupportsIndex | Sequence[SupportsIndex]) -> t
 
 
 def promoting() -> AbstractContextManager[None]:
-    """Let arrays of different dtypes meet, whatever JAX's global setting: the layers decide on the dtypes themselves."""
-    return jax.numpy_dtype_promotion("standard")
+    """Let arrays of different dtypes meet, whatever JAX's global setting: the layers choose the dtypes themselves."""
+    context: AbstractContextManager[None] = jax.numpy_dtype_promotion("standard")
+    return context
 
 
 def widened(x: Array) -> Array:
@@ -28,6 +29,12 @@ def widened(x: Array) -> Array:
     To be called inside of `promoting()`.
     """
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
+def constant(x: Array) -> Array:
+    """The same array, through which no gradient flows."""
+    out: Array = jax.lax.stop_gradient(x)
+    return out
 
 
 def squared_modulus(x: Array) -> Array:
@@ -49,3 +56,8 @@ def finished(out: Array, weight: Array | None, bias: Array | None, x: Array) -> 
     if bias is not None:
         out = out + bias
     return out.astype(x.dtype) if jnp.issubdtype(x.dtype, jnp.inexact) else out
+
+
+def smallest_normal(dtype: Any) -> float:
+    """The smallest number of a floating-point or complex dtype that has full precision, and is never rounded to 0."""
+    return float(cast(Any, jnp.finfo)(dtype).tiny)  # JAX leaves it unannotated

@@ -19,7 +19,7 @@ _State = TypeVar("_State")
 
 
 class RMSNorm(Module):
-    r"""Divides an example by the root mean square of its own entries, and then scales and shifts each entry:
+    r"""Divides an example by the root mean square of its own entries, and then scales and shifts each entry.
 
     $$\frac{x}{\sqrt{\text{mean}(|x|^2) + \epsilon}} \odot w + b$$
 

@@ -10,6 +10,7 @@ from jax import Array
 
 from .._errors import locate
 from .._module import field
+from ._normalise import constant, smallest_normal, squared_modulus
 from ._reparameterise import call_with_weight, weight_of
 from ._shapes import as_size
 from ._spelling import spelled
@@ -24,7 +25,7 @@ _FIRST_ITERATIONS: Final = 15
 
 
 class SpectralNorm(StatefulLayer, Generic[_Layer]):
-    r"""Calls a layer with one of its weights divided by an estimate of the weight's largest singular value:
+    r"""Calls a layer with one of its weights divided by an estimate of the weight's largest singular value.
 
     $$\sigma = u^H W v, \quad u \leftarrow \frac{W v}{\|W v\|}, \quad v \leftarrow \frac{W^H u}{\|W^H u\|}$$
 
@@ -91,8 +92,8 @@ class SpectralNorm(StatefulLayer, Generic[_Layer]):
         weight = weight_of(layer, weight_name)
         if weight.ndim < 2:
             raise ValueError(
-                f"{locate('weight_name')}: the attribute `{weight_name}` of `{type(layer).__name__}` must have at least "
-                f"two axes to be seen as a matrix, found shape {weight.shape}."
+                f"{locate('weight_name')}: the attribute `{weight_name}` of `{type(layer).__name__}` must have at "
+                f"least two axes to be seen as a matrix, found shape {weight.shape}."
             )
         self.layer = layer
         self.weight_name = weight_name
@@ -141,9 +142,10 @@ class SpectralNorm(StatefulLayer, Generic[_Layer]):
         with jax.named_scope("eqx.nn.SpectralNorm"):
             weight = weight_of(self.layer, self.weight_name)
             matrix = _as_matrix(weight)
-            u, v = jax.lax.stop_gradient(state.get(self.uv_index))
+            u, v = state.get(self.uv_index)
+            u, v = constant(u), constant(v)
             if not is_inference:
-                u, v = self._improved(jax.lax.stop_gradient(matrix), u, v, self.num_power_iterations)
+                u, v = self._improved(constant(matrix), u, v, self.num_power_iterations)
                 state = state.set(self.uv_index, (u, v))
             sigma = jnp.vdot(u, matrix @ v)
             least = self._least(matrix)
@@ -155,15 +157,19 @@ class SpectralNorm(StatefulLayer, Generic[_Layer]):
         least = self._least(matrix)
         for _ in range(iterations):
             u = matrix @ v
-            u = u / jnp.maximum(jnp.linalg.norm(u), least)
+            u = u / jnp.maximum(_norm(u), least)
             v = matrix.conj().T @ u
-            v = v / jnp.maximum(jnp.linalg.norm(v), least)
+            v = v / jnp.maximum(_norm(v), least)
         return u, v
 
     def _least(self, matrix: Array) -> float:
         """The smallest divisor: `eps`, where that is not 0 in the dtype."""
-        return max(self.eps, float(jnp.finfo(matrix.dtype).tiny))
+        return max(self.eps, smallest_normal(matrix.dtype))
 
 
 def _as_matrix(weight: Array) -> Array:
     return weight.reshape(weight.shape[0], math.prod(weight.shape[1:]))
+
+
+def _norm(vector: Array) -> Array:
+    return jnp.sqrt(jnp.sum(squared_modulus(vector)))

@@ -2,12 +2,11 @@
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, ParamSpec, TypeAlias, TypeVar, cast
+from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.tree_util import DictKey
 from wadler_lindig import (
     AbstractDoc,
     TextDoc,
@@ -28,6 +27,7 @@ _Value = TypeVar("_Value")
 _PyTree: TypeAlias = Any
 
 
+@jax.tree_util.register_pytree_with_keys_class
 class State:
     """The values that a model changes while it is called, such as the running statistics of a batch normalisation.
 
@@ -61,14 +61,13 @@ class State:
     ```
     """
 
-    __slots__: Final = ("_values",)
-
-    # By marker. `None` once another state has taken the place of this one.
-    _values: Final[Mapping[object, _PyTree] | None]  # type: ignore[misc] # only `_assign` assigns it
+    __slots__ = ("_values",)
 
     def __init__(self, model: _PyTree) -> None:
-        values = {index.marker: _initial_value(path, index) for path, index in _indices(model)}
-        _assign(self, values)
+        # By marker. `None` once another state has taken the place of this one.
+        self._values: Mapping[object, _PyTree] | None = {
+            index.marker: _initial_value(path, index) for path, index in _indices(model)
+        }
 
     def get(self, index: StateIndex[_Value]) -> _Value:
         """Look a value up.
@@ -110,7 +109,7 @@ class State:
         """
         values = self._current()
         marker = _marker(index, values)
-        return self._replaced(values, {marker: _like("value", values[marker], value)})
+        return self._replaced({marker: _like("value", values[marker], value)})
 
     def substate(self, tree: _PyTree) -> "State":
         """Select the values of a part of the model, for instance to vmap over that part.
@@ -129,7 +128,7 @@ class State:
         - `KeyError`: a value is missing.
         """
         values = self._current()
-        return _make({marker: values[marker] for _, index in _indices(tree) for marker in [_marker(index, values)]})
+        return self._of({marker: values[marker] for _, index in _indices(tree) for marker in [_marker(index, values)]})
 
     def update(self, sub: "State") -> "State":
         """Replace several values, usually those that were selected by `substate`.
@@ -157,22 +156,22 @@ class State:
                 f"{locate('sub')} must hold no other values than the state that it updates; only `sub` has "
                 f"{_listed(unknown)}. Make it with `state.substate(part_of_the_model)`."
             )
-        return self._replaced(
-            values,
-            {marker: _like("sub", values[marker], value, (DictKey(marker),)) for marker, value in new.items()},
-        )
+        return self._replaced({m: _like("sub", values[m], value, (_key(m),)) for m, value in new.items()})
 
-    def __getstate__(self) -> tuple[Mapping[object, _PyTree] | None]:
-        return (self._values,)
+    def tree_flatten(self) -> tuple[tuple[_PyTree, ...], tuple[object, ...]]:
+        """For JAX: the values are the children, and the markers are static."""
+        values = self._current()
+        return tuple(values.values()), tuple(values)
 
-    def __setstate__(self, state: tuple[Mapping[object, _PyTree] | None]) -> None:
-        _assign(self, *state)
+    def tree_flatten_with_keys(self) -> tuple[tuple[tuple[Any, _PyTree], ...], tuple[object, ...]]:
+        """For JAX: as `tree_flatten`, and in key paths a value goes by its marker."""
+        children, markers = self.tree_flatten()
+        return tuple((_key(marker), child) for marker, child in zip(markers, children, strict=True)), markers
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"cannot assign to `{name}`: a `State` is immutable. `state.set` makes a changed copy.")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"cannot delete `{name}`: a `State` is immutable.")
+    @classmethod
+    def tree_unflatten(cls, markers: tuple[object, ...], children: Iterable[_PyTree]) -> "State":
+        """For JAX: the reverse of `tree_flatten`."""
+        return cls._of(dict(zip(markers, children, strict=True)))
 
     def __repr__(self) -> str:
         return tree_pformat(self)
@@ -195,10 +194,17 @@ class State:
             )
         return self._values
 
-    def _replaced(self, values: Mapping[object, _PyTree], new: Mapping[object, _PyTree]) -> "State":
+    def _replaced(self, new: Mapping[object, _PyTree]) -> "State":
         """A state with some new values, in place of this one."""
-        _assign(self, None)
-        return _make({**values, **new})
+        values = {**self._current(), **new}
+        self._values = None
+        return self._of(values)
+
+    @staticmethod
+    def _of(values: Mapping[object, _PyTree]) -> "State":
+        state = object.__new__(State)
+        state._values = values
+        return state
 
 
 def make_with_state(fn: Callable[_P, _T]) -> Callable[_P, tuple[_T, State]]:
@@ -249,33 +255,6 @@ def make_with_state(fn: Callable[_P, _T]) -> Callable[_P, tuple[_T, State]]:
     return make
 
 
-def _flatten(state: State) -> tuple[tuple[_PyTree, ...], tuple[object, ...]]:
-    values = state._current()
-    return tuple(values.values()), tuple(values)
-
-
-def _flatten_with_keys(state: State) -> tuple[list[tuple[DictKey, _PyTree]], tuple[object, ...]]:
-    values = state._current()
-    return [(DictKey(marker), value) for marker, value in values.items()], tuple(values)
-
-
-def _unflatten(markers: tuple[object, ...], values: Iterable[_PyTree]) -> State:
-    return _make(dict(zip(markers, values, strict=True)))
-
-
-jax.tree_util.register_pytree_with_keys(State, _flatten_with_keys, _unflatten, _flatten)
-
-
-def _make(values: Mapping[object, _PyTree]) -> State:
-    state = object.__new__(State)
-    _assign(state, values)
-    return state
-
-
-def _assign(state: State, values: Mapping[object, _PyTree] | None) -> None:
-    object.__setattr__(state, "_values", values)
-
-
 def _indices(tree: _PyTree) -> list[tuple[KeyPath, StateIndex[Any]]]:
     """All indices in a tree, with their key paths."""
     nodes = tree_leaves_with_path(tree, is_leaf=is_index)
@@ -288,12 +267,11 @@ def _initial_value(path: KeyPath, index: StateIndex[Any]) -> _PyTree:
             f"{locate('model', path)} has lost its initial value, which is in the state that was made with the model. "
             "Use that state; or make a model together with a new one by `eqx.nn.make_with_state`."
         )
-    leaves, treedef = tree_flatten(index.init)
     for leaf_path, leaf in tree_leaves_with_path(index.init):
         if not is_array_like(leaf):
             where = locate("model", (*path, jax.tree_util.GetAttrKey("init"), *leaf_path))
             raise TypeError(f"{where} must be an array or a number to be part of a state, found {describe(leaf)}.")
-    return treedef.unflatten(map(jnp.asarray, leaves))
+    return jax.tree.map(_as_array, index.init)
 
 
 def _marker(index: StateIndex[Any], values: Mapping[object, _PyTree]) -> object:
@@ -302,10 +280,15 @@ def _marker(index: StateIndex[Any], values: Mapping[object, _PyTree]) -> object:
         raise ValueError(f"{locate('index')} must be a `StateIndex`, found {describe(index)}.")
     if index.marker not in values:
         raise KeyError(
-            f"The state has no value for {_listed([index.marker])}, only {_listed(values) or 'none at all'}. It belongs "
-            "to another model, or to another part of it."
+            f"The state has no value for {_listed([index.marker])}, only {_listed(values) or 'none at all'}. It "
+            "belongs to another model, or to another part of it."
         )
     return index.marker
+
+
+def _key(marker: object) -> Any:
+    """The entry of a key path that leads to the value of a marker."""
+    return jax.tree_util.DictKey(marker)
 
 
 def _listed(markers: Iterable[object]) -> str:
@@ -317,7 +300,7 @@ def _like(argument: str, old: _PyTree, new: _PyTree, path: KeyPath = ()) -> _PyT
     old_leaves, old_structure = tree_flatten(old)
     new_leaves, new_structure = tree_flatten(new)
     if old_structure == new_structure and all(map(is_array_like, new_leaves)):
-        arrays = [jnp.asarray(leaf) for leaf in new_leaves]
+        arrays = [_as_array(leaf) for leaf in new_leaves]
         if all(a.shape == b.shape and a.dtype == b.dtype for a, b in zip(old_leaves, arrays, strict=True)):
             return new_structure.unflatten(map(_as_strong, old_leaves, arrays))
         new = new_structure.unflatten(arrays)
@@ -325,6 +308,10 @@ def _like(argument: str, old: _PyTree, new: _PyTree, path: KeyPath = ()) -> _PyT
         f"{locate(argument, path)} must have the structure, shapes and dtypes of the value that it replaces, "
         f"`{tree_pformat(old)}`, found `{tree_pformat(new)}`."
     )
+
+
+def _as_array(leaf: Any) -> Array:
+    return jnp.asarray(leaf)
 
 
 def _as_strong(old: Array, new: Array) -> Array:

@@ -16,7 +16,7 @@ _Layer = TypeVar("_Layer", bound=Callable[..., Any])
 
 
 class WeightNorm(Module, Generic[_Layer]):
-    r"""Calls a layer with one of its weights given by lengths and directions that are learnt separately:
+    r"""Calls a layer with one of its weights given by lengths and directions that are learnt separately.
 
     $$w = g \, \frac{v}{\|v\|}$$
 

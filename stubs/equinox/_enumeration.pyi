@@ -1,11 +1,10 @@
 # To type checkers an enumeration is one of Python's, because only of those they know that the names in the body of the
 # class are its instances.
 import enum
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from jax import Array
 from jax.typing import ArrayLike
-from typing_extensions import Self
 
 _T = TypeVar("_T")
 

@@ -75,6 +75,13 @@ def prelu() -> Cases:
         yield f"{channels}-{dtype}", {**parameters(module), "x": x[0], "y": module(x)[0]}
 
 
+def embedding() -> Cases:
+    for sizes, dtype in itertools.product([(1, 1), (7, 3)], DTYPES):
+        module = torch.nn.Embedding(*sizes, dtype=DTYPES[dtype])
+        x = torch.randint(sizes[0], [5])
+        yield f"{sizes[0]}-{sizes[1]}-{dtype}", {**parameters(module), "x": x, "y": module(x)}
+
+
 def dropout() -> Cases:
     # Two random streams: only the law can be compared.
     for p in [0.0, 0.1, 0.5, 0.9, 1.0]:
@@ -182,6 +189,7 @@ def adaptive_pool() -> Cases:
 def main() -> None:
     """Write one file for each function above."""
     recorders: list[Callable[[], Cases]] = [
+        embedding,
         linear,
         gru_cell,
         lstm_cell,

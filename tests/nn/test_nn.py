@@ -38,6 +38,13 @@ CONSTRUCTORS: dict[str, list[Any]] = {
     "PReLU": [("init_alpha", POSITIONAL, 0.25)],
     "Lambda": [("fn", POSITIONAL, REQUIRED)],
     "Sequential": [("layers", POSITIONAL, REQUIRED)],
+    "Embedding": [
+        ("num_embeddings", POSITIONAL, None),
+        ("embedding_size", POSITIONAL, None),
+        ("weight", POSITIONAL, None),
+        ("dtype", POSITIONAL, None),
+        ("key", KEYWORD, None),
+    ],
     "MLP": [
         ("in_size", POSITIONAL, REQUIRED),
         ("out_size", POSITIONAL, REQUIRED),
@@ -69,6 +76,7 @@ CALLS: dict[str, list[Any]] = {
     "MLP": [("x", POSITIONAL, REQUIRED)],
     "GRUCell": [("input", POSITIONAL, REQUIRED), ("hidden", POSITIONAL, REQUIRED)],
     "LSTMCell": [("input", POSITIONAL, REQUIRED), ("hidden", POSITIONAL, REQUIRED)],
+    "Embedding": [("x", POSITIONAL, REQUIRED)],
 }
 
 # The fields: children of the PyTree, and static ones.
@@ -86,6 +94,7 @@ FIELDS: dict[str, tuple[list[str], list[str]]] = {
     ),
     "GRUCell": (["weight_ih", "weight_hh", "bias", "bias_n"], ["input_size", "hidden_size", "use_bias"]),
     "LSTMCell": (["weight_ih", "weight_hh", "bias"], ["input_size", "hidden_size", "use_bias"]),
+    "Embedding": (["weight"], ["num_embeddings", "embedding_size"]),
 }
 
 # How to make each layer that has parameters, and the shapes of its input.
@@ -148,7 +157,8 @@ def test_fields_are_declared_in_the_documented_order(name):
     children = [f.name for f in fields if not f.metadata.get("static")]
     static = [f.name for f in fields if f.metadata.get("static")]
     assert (children, static) == FIELDS[name]
-    assert [f.name for f in fields] == children + static
+    # An `Embedding` begins with its sizes.
+    assert [f.name for f in fields] == (static + children if name == "Embedding" else children + static)
 
 
 def test_the_tables_above_are_complete():
@@ -332,6 +342,7 @@ SCOPED: dict[str, Any] = {
     "Dropout": (lambda x: eqx.nn.Dropout()(x, key=key), (1.0,)),
     "PReLU": (eqx.nn.PReLU(), (1.0,)),
     "Lambda": (eqx.nn.Lambda(jnp.tanh), (1.0,)),
+    "Embedding": (eqx.nn.Embedding(4, 3, key=key), (2,)),
     "Sequential": (eqx.nn.Sequential([eqx.nn.Lambda(jnp.tanh)]), (1.0,)),
 }
 

@@ -1,6 +1,5 @@
 """What a loop may carry, and what is said of a carry or an output that changes."""
 
-import functools as ft
 import typing
 
 import jax
@@ -49,9 +48,18 @@ LOOPS = [
     pytest.param(by_fori_loop, "filter_fori_loop", "carry", id="fori_loop"),
 ]
 
-at_weight = ft.partial(eqx.tree_at, lambda model: model.layers[1].weight)
-at_activation = ft.partial(eqx.tree_at, lambda model: model.layers[1].activation)
-at_layer = ft.partial(eqx.tree_at, lambda model: model.layers[1])
+
+def at_weight(model, new):
+    return eqx.tree_at(lambda model: model.layers[1].weight, model, new)
+
+
+def at_activation(model, new):
+    return eqx.tree_at(lambda model: model.layers[1].activation, model, new)
+
+
+def at_layer(model, new):
+    return eqx.tree_at(lambda model: model.layers[1], model, new)
+
 
 #: A step, the carry that it starts from, where the two versions differ, and what they are, in part.
 CHANGES = [

@@ -1,6 +1,6 @@
 """How two versions of a leaf or of a tree are told apart, and what is said of it."""
 
-import collections
+import copy
 import dataclasses
 import functools as ft
 import math
@@ -82,9 +82,9 @@ def test_arrays_differ_in_the_first_of_shape_dtype_weak_type_and_sharding(change
 
 @pytest.mark.parametrize("value", [1, 0.0, math.nan, "text", (1, 2.0), len, None, {1, 2}])
 def test_static_values_that_are_the_same_do_not_differ(value):
-    copy = float("nan") if value is math.nan else value
-    assert static_difference("x", value, copy) is None
-    assert leaf_difference("x", StaticLeaf(value), StaticLeaf(copy)) is None
+    for same in (value, copy.deepcopy(value), float(repr(value)) if type(value) is float else value):
+        assert static_difference("x", value, same) is None
+        assert leaf_difference("x", StaticLeaf(value), StaticLeaf(same)) is None
 
 
 @pytest.mark.parametrize(("first", "second"), [(1, 2), (1, 1.0), (1, True), (0.0, -0.0), ("1", b"1"), (len, max)])
@@ -145,7 +145,9 @@ class Record:
     name: typing.Any = dataclasses.field(metadata={"static": True}, default="a")
 
 
-Point = collections.namedtuple("Point", ["x", "y"])
+class Point(typing.NamedTuple):
+    x: typing.Any
+    y: typing.Any
 
 
 @pytest.mark.parametrize(
@@ -168,20 +170,6 @@ def test_structures_differ_at_the_first_place_that_can_be_named(before, after, e
     assert (difference.place, difference.kind) == expected[:2]
     assert expected[2] in difference.before
     assert expected[3] in difference.after
-
-
-class Vague:
-    """Equal to nothing, not even to itself, and not always comparable."""
-
-    def __eq__(self, other):
-        raise RuntimeError
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-def test_static_fields_that_cannot_be_compared_are_named_as_different():
-    difference = structure_difference(place, Layer(1, Vague()), Layer(1, Vague()))
-    assert (difference.place, difference.kind) == ("tree.size", "static")
 
 
 @pytest.mark.parametrize(

@@ -433,10 +433,12 @@ class Converting:
         self.x = str(x) if not eqx.is_array(x) else x
 
 
-for kind in (Picky, Converting):
-    jax.tree_util.register_pytree_node(
-        kind, lambda node: ((node.x,), None), lambda _, children, kind=kind: kind(*children)
-    )
+def children_of(node):
+    return (node.x,), None
+
+
+jax.tree_util.register_pytree_node(Picky, children_of, lambda _, children: Picky(*children))
+jax.tree_util.register_pytree_node(Converting, children_of, lambda _, children: Converting(*children))
 
 
 @pytest.mark.parametrize("kind", [Picky, Converting])

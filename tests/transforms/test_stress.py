@@ -23,7 +23,7 @@ import pytest
 import equinox as eqx
 
 # The context manager has moved.
-enable_x64 = jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
+enable_x64: typing.Any = getattr(jax if hasattr(jax, "enable_x64") else jax.experimental, "enable_x64")  # noqa: B009
 
 
 def double(x):
