@@ -65,7 +65,7 @@ class AheadOfTime(Module, Generic[_P, _R_co]):
         >>> for difference in eqx.aot(power).explain(jnp.ones(4), 3).differences:
         ...     print(difference)
         argument `x`: shape was float32[3], is float32[4]
-        argument `n`: static was a value of type `int`: 2, is a value of type `int`: 3
+        argument `n`: static value was a value of type `int`: 2, is a value of type `int`: 3
 
         ```
         """

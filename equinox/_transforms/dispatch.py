@@ -250,12 +250,16 @@ class Dispatcher:
         return output.reveal() if type(output) is Concealed else output
 
     def _remember(self, compiled: Callable[..., Any], call: _Call) -> None:
-        recent = Recent.make(compiled, tuple(call.kwargs), len(call.args), call.treedef, call.leaves, call.mask)
-        if all(call.treedef == other.treedef and recent.names == other.names for other in self._recent):
-            self._only = recent
-        else:
-            self._only = None
-        self._recent = (recent, *self._recent[: _MAX_RECENT - 1])
+        latest = Recent.make(compiled, tuple(call.kwargs), len(call.args), call.treedef, call.leaves, call.mask)
+        alike = [call.treedef == recent.treedef and latest.names == recent.names for recent in self._recent]
+        # One that would be recognised by the same calls has been traced for other shapes since.
+        others = [
+            recent
+            for recent, is_alike in zip(self._recent, alike, strict=True)
+            if not (is_alike and recent.has(call.leaves))
+        ]
+        self._only = latest if all(alike) else None
+        self._recent = (latest, *others[: _MAX_RECENT - 1])
 
     def split(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Hashable]:
         """All dynamic leaves of a call, the callable's own first, and a key of everything static."""

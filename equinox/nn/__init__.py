@@ -1,5 +1,16 @@
 """Neural network layers. Each is a Module that is called with one example: `jax.vmap` makes it take a batch."""
 
+from ._adaptive_pool import AdaptiveAvgPool1d as AdaptiveAvgPool1d
+from ._adaptive_pool import AdaptiveAvgPool2d as AdaptiveAvgPool2d
+from ._adaptive_pool import AdaptiveAvgPool3d as AdaptiveAvgPool3d
+from ._adaptive_pool import AdaptiveMaxPool1d as AdaptiveMaxPool1d
+from ._adaptive_pool import AdaptiveMaxPool2d as AdaptiveMaxPool2d
+from ._adaptive_pool import AdaptiveMaxPool3d as AdaptiveMaxPool3d
+from ._adaptive_pool import AdaptivePool as AdaptivePool
+from ._attention import MultiheadAttention as MultiheadAttention
+from ._avg_pool import AvgPool1d as AvgPool1d
+from ._avg_pool import AvgPool2d as AvgPool2d
+from ._avg_pool import AvgPool3d as AvgPool3d
 from ._batch_norm import BatchNorm as BatchNorm
 from ._conv import Conv as Conv
 from ._conv import Conv1d as Conv1d
@@ -19,9 +30,14 @@ from ._lambda import Lambda as Lambda
 from ._layer_norm import LayerNorm as LayerNorm
 from ._linear import Linear as Linear
 from ._lstm import LSTMCell as LSTMCell
+from ._max_pool import MaxPool1d as MaxPool1d
+from ._max_pool import MaxPool2d as MaxPool2d
+from ._max_pool import MaxPool3d as MaxPool3d
 from ._mlp import MLP as MLP
+from ._pool import Pool as Pool
 from ._prelu import PReLU as PReLU
 from ._rms_norm import RMSNorm as RMSNorm
+from ._rotary import RotaryPositionalEmbedding as RotaryPositionalEmbedding
 from ._sequential import Sequential as Sequential
 from ._shared import Shared as Shared
 from ._spectral_norm import SpectralNorm as SpectralNorm

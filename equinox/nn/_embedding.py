@@ -9,7 +9,7 @@ from jax.typing import ArrayLike, DTypeLike
 
 from .._errors import describe, locate
 from .._module import Module, field
-from ._initialise import as_inexact
+from ._initialise import parameter_dtype
 from ._shapes import as_size, checked
 
 
@@ -71,7 +71,7 @@ class Embedding(Module):
             if key is None or missing:
                 names = ", ".join(f"`{name}`" for name in missing)
                 raise ValueError(f"`Embedding` needs {names}, unless the table is given as `weight`.")
-            weight = jax.random.normal(key, tuple(sizes.values()), as_inexact(dtype))
+            weight = jax.random.normal(key, tuple(sizes.values()), parameter_dtype(dtype))
         shape: tuple[int, ...] = getattr(weight, "shape", ())
         if len(shape) != 2:
             expected = "an array of shape (num_embeddings, embedding_size)"
@@ -106,6 +106,6 @@ class Embedding(Module):
             raise TypeError(f"{locate('x')} of `Embedding` must be an integer, found {describe(x)}.")
         with jax.named_scope("eqx.nn.Embedding"):
             if index.dtype.itemsize < 4:
-                # JAX before 0.10 adds the length of the table to a negative index in the dtype of the index.
+                # JAX 0.8 adds the length of the table to a negative index in the dtype of the index, which may overflow.
                 index = index.astype("int32")
             return jnp.asarray(self.weight)[index]

@@ -34,19 +34,6 @@ def parameter_dtype(dtype: DTypeLike | None) -> Any:
     return chosen
 
 
-def as_inexact(dtype: DTypeLike | None) -> Any:
-    """Return the dtype that is asked for, by default that of `default_dtype`.
-
-    **Raises**
-
-    - `ValueError`: it is an integer one or `bool`.
-    """
-    found = default_dtype() if dtype is None else jnp.dtype(dtype)
-    if not jnp.issubdtype(found, jnp.inexact):
-        raise ValueError(f"{locate('dtype')} must be a floating-point or complex dtype, found {found}.")
-    return found
-
-
 def uniform(key: Array, shape: tuple[int, ...], fan_in: int, dtype: DTypeLike | None) -> Array:
     r"""Draw the initial value of a parameter.
 

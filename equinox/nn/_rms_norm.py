@@ -43,8 +43,8 @@ class RMSNorm(Module):
     **Example**
     ```python
     >>> norm = eqx.nn.RMSNorm(2, use_bias=False)
-    >>> norm(jnp.array([1.0, 7.0])).round(3)
-    Array([0.2, 1.4], dtype=float32)
+    >>> norm(jnp.array([5.0, -5.0])).round(3)
+    Array([ 1., -1.], dtype=float32)
 
     ```
     """

@@ -82,6 +82,28 @@ def embedding() -> Cases:
         yield f"{sizes[0]}-{sizes[1]}-{dtype}", {**parameters(module), "x": x, "y": module(x)}
 
 
+def multihead_attention() -> Cases:
+    # The numbers of heads, and the sizes of queries, keys and values.
+    sizes = [(1, 3, 3, 3), (2, 4, 4, 4), (3, 6, 5, 2)]
+    for (heads, query, key, value), bias, mask, dtype in itertools.product(
+        sizes, [True, False], ["none", "shared", "heads"], DTYPES
+    ):
+        options = {"bias": bias, "kdim": key, "vdim": value, "batch_first": True, "dtype": DTYPES[dtype]}
+        module = torch.nn.MultiheadAttention(query, heads, **options)
+        for name, parameter in module.named_parameters():
+            if "bias" in name:  # they start at zero
+                torch.nn.init.normal_(parameter)
+        arrays = {"query": (4, query), "key": (5, key), "value": (5, value)}
+        inputs = {name: torch.randn(shape, dtype=DTYPES[dtype]) for name, shape in arrays.items()}
+        masked = {}
+        if mask != "none":
+            masked["attn_mask"] = torch.rand((4, 5) if mask == "shared" else (heads, 4, 5)) < 0.5
+            masked["attn_mask"][..., 2] = False  # a row that is masked as a whole would be nan
+        y, weights = module(*(x[None] for x in inputs.values()), **masked)
+        case = f"{heads}-{query}-{key}-{value}-{bias}-{mask}-{dtype}"
+        yield case, {**parameters(module), **inputs, **masked, "y": y[0], "weights": weights[0]}
+
+
 def dropout() -> Cases:
     # Two random streams: only the law can be compared.
     for p in [0.0, 0.1, 0.5, 0.9, 1.0]:
@@ -186,10 +208,83 @@ def adaptive_pool() -> Cases:
         yield f"{i}-{dtype}", {**window(target_shape=target), **arrays}
 
 
+def layer_norm() -> Cases:
+    for shape, bias, dtype in itertools.product([(1,), (5,), (3, 4)], [True, False], DTYPES):
+        module = torch.nn.LayerNorm(shape, bias=bias, dtype=DTYPES[dtype])
+        for parameter in module.parameters():
+            torch.nn.init.normal_(parameter)
+        x = 3 + 2 * torch.randn(shape, dtype=DTYPES[dtype])
+        yield f"{len(shape)}-{shape[0]}-{bias}-{dtype}", {**parameters(module), "x": x, "y": module(x)}
+
+
+def rms_norm() -> Cases:
+    for shape, eps, dtype in itertools.product([(1,), (5,), (3, 4)], [1e-5, 0.1], DTYPES):
+        module = torch.nn.RMSNorm(shape, eps=eps, dtype=DTYPES[dtype])
+        torch.nn.init.normal_(module.weight)
+        x = 3 + 2 * torch.randn(shape, dtype=DTYPES[dtype])
+        arrays = {"eps": torch.tensor(eps, dtype=torch.float64), "x": x, "y": module(x)}
+        yield f"{len(shape)}-{shape[0]}-{eps}-{dtype}", {**parameters(module), **arrays}
+
+
+def group_norm() -> Cases:
+    for groups, lengths, affine, dtype in itertools.product([1, 2, 6], [(2,), (4,), (3, 2)], [True, False], DTYPES):
+        module = torch.nn.GroupNorm(groups, 6, affine=affine, dtype=DTYPES[dtype])
+        for parameter in module.parameters():
+            torch.nn.init.normal_(parameter)
+        x = 3 + 2 * torch.randn(6, *lengths, dtype=DTYPES[dtype])
+        arrays = {"groups": torch.tensor(groups), "x": x, "y": module(x[None])[0]}
+        yield f"{groups}-{lengths}-{affine}-{dtype}", {**parameters(module), **arrays}
+
+
+def batch_norm() -> Cases:
+    torch_layers = [torch.nn.BatchNorm1d, torch.nn.BatchNorm1d, torch.nn.BatchNorm2d]
+    for lengths, momentum, affine, dtype in itertools.product([(), (4,), (3, 2)], [0.9, 0.5], [True, False], DTYPES):
+        module = torch_layers[len(lengths)](3, momentum=1 - momentum, affine=affine, dtype=DTYPES[dtype])
+        for parameter in module.parameters():
+            torch.nn.init.normal_(parameter)
+        arrays = {"momentum": torch.tensor(momentum, dtype=torch.float64), **dict(module.named_parameters())}
+        arrays["xs"] = 3 + 2 * torch.randn(STEPS, 5, 3, *lengths, dtype=DTYPES[dtype])
+        arrays["ys"] = torch.stack([module(x) for x in arrays["xs"]])
+        arrays |= {"running_mean": module.running_mean.clone(), "running_var": module.running_var.clone()}
+        arrays["y_eval"] = module.eval()(arrays["xs"][0])
+        yield f"{len(lengths)}-{momentum}-{affine}-{dtype}", arrays
+
+
+def weight_norm() -> Cases:
+    for axis, dtype in itertools.product([0, 1, None], DTYPES):
+        module = torch.nn.Linear(3, 4, dtype=DTYPES[dtype])
+        torch.nn.utils.parametrizations.weight_norm(module, dim=axis)
+        torch.nn.init.normal_(module.parametrizations.weight.original0)
+        x = torch.randn(3, dtype=DTYPES[dtype])
+        arrays = {
+            "g": module.parametrizations.weight.original0,
+            "v": module.parametrizations.weight.original1,
+            "bias": module.bias,
+        }
+        yield f"{axis}-{dtype}", {**arrays, "x": x, "y": module(x)}
+
+
+def spectral_norm() -> Cases:
+    for is_conv, iterations, dtype in itertools.product([False, True], [1, 3], DTYPES):
+        options: Any = {"bias": False, "dtype": DTYPES[dtype]}
+        module = torch.nn.Conv2d(3, 4, 2, **options) if is_conv else torch.nn.Linear(3, 4, **options)
+        torch.nn.utils.parametrizations.spectral_norm(module, n_power_iterations=iterations)
+        vectors = module.parametrizations.weight[0]
+        torch.nn.init.normal_(module.parametrizations.weight.original)
+        arrays = {"weight": module.parametrizations.weight.original, "iterations": torch.tensor(iterations)}
+        arrays |= {"u": vectors._u.clone(), "v": vectors._v.clone()}
+        arrays["x"] = torch.randn(3, 5, 6, dtype=DTYPES[dtype]) if is_conv else torch.randn(3, dtype=DTYPES[dtype])
+        arrays["y"] = module(arrays["x"])
+        arrays |= {"next_u": vectors._u.clone(), "next_v": vectors._v.clone()}
+        arrays["y_eval"] = module.eval()(arrays["x"])
+        yield f"{'conv' if is_conv else 'linear'}-{iterations}-{dtype}", arrays
+
+
 def main() -> None:
     """Write one file for each function above."""
     recorders: list[Callable[[], Cases]] = [
         embedding,
+        multihead_attention,
         linear,
         gru_cell,
         lstm_cell,
@@ -200,6 +295,12 @@ def main() -> None:
         conv_transpose,
         pool,
         adaptive_pool,
+        layer_norm,
+        rms_norm,
+        group_norm,
+        batch_norm,
+        weight_norm,
+        spectral_norm,
     ]
     data = Path(__file__).parent / "data"
     data.mkdir(exist_ok=True)

@@ -38,6 +38,11 @@ CONSTRUCTORS: dict[str, list[Any]] = {
     "PReLU": [("init_alpha", POSITIONAL, 0.25)],
     "Lambda": [("fn", POSITIONAL, REQUIRED)],
     "Sequential": [("layers", POSITIONAL, REQUIRED)],
+    "RotaryPositionalEmbedding": [
+        ("embedding_size", POSITIONAL, REQUIRED),
+        ("theta", POSITIONAL, 10_000.0),
+        ("dtype", POSITIONAL, None),
+    ],
     "Embedding": [
         ("num_embeddings", POSITIONAL, None),
         ("embedding_size", POSITIONAL, None),
@@ -77,6 +82,7 @@ CALLS: dict[str, list[Any]] = {
     "GRUCell": [("input", POSITIONAL, REQUIRED), ("hidden", POSITIONAL, REQUIRED)],
     "LSTMCell": [("input", POSITIONAL, REQUIRED), ("hidden", POSITIONAL, REQUIRED)],
     "Embedding": [("x", POSITIONAL, REQUIRED)],
+    "RotaryPositionalEmbedding": [("x", POSITIONAL, REQUIRED), ("positions", KEYWORD, None)],
 }
 
 # The fields: children of the PyTree, and static ones.
@@ -95,6 +101,7 @@ FIELDS: dict[str, tuple[list[str], list[str]]] = {
     "GRUCell": (["weight_ih", "weight_hh", "bias", "bias_n"], ["input_size", "hidden_size", "use_bias"]),
     "LSTMCell": (["weight_ih", "weight_hh", "bias"], ["input_size", "hidden_size", "use_bias"]),
     "Embedding": (["weight"], ["num_embeddings", "embedding_size"]),
+    "RotaryPositionalEmbedding": ([], ["embedding_size", "theta", "dtype"]),
 }
 
 # How to make each layer that has parameters, and the shapes of its input.
@@ -343,6 +350,7 @@ SCOPED: dict[str, Any] = {
     "PReLU": (eqx.nn.PReLU(), (1.0,)),
     "Lambda": (eqx.nn.Lambda(jnp.tanh), (1.0,)),
     "Embedding": (eqx.nn.Embedding(4, 3, key=key), (2,)),
+    "RotaryPositionalEmbedding": (eqx.nn.RotaryPositionalEmbedding(2), (jnp.ones((3, 2)),)),
     "Sequential": (eqx.nn.Sequential([eqx.nn.Lambda(jnp.tanh)]), (1.0,)),
 }
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import equinox as eqx
+from equinox._transforms.dispatch import Dispatcher
 
 
 def is_array(leaf):
@@ -447,3 +448,40 @@ def test_an_error_keeps_no_array_once_it_is_handled():
         del x
         gc.collect()
         assert reference() is None
+
+
+@pytest.fixture
+def look_ups(monkeypatch):
+    """The calls that were not recognised at a glance."""
+    calls = []
+    look_up = Dispatcher._look_up
+
+    def counting(self, args, kwargs):
+        calls.append(args)
+        return look_up(self, args, kwargs)
+
+    monkeypatch.setattr(Dispatcher, "_look_up", counting)
+    return calls
+
+
+@pytest.mark.parametrize("others", [[(jnp.ones(2), 3)], [((jnp.ones(2), jnp.ones(2)), 2)], [(jnp.ones(2), 3), ([], 2)]])
+def test_calls_of_a_few_kinds_in_turn_are_recognised(look_ups, others):
+    function = eqx.filter_jit(lambda x, n: (x, n))
+    kinds = [(jnp.ones(2), 2), *others]
+    for kind in kinds:
+        function(*kind)
+    look_ups.clear()
+    for _ in range(3):
+        for kind in kinds:
+            assert eqx.tree_equal(function(*kind), kind)
+    assert look_ups == []
+
+
+def test_calls_with_new_shapes_do_not_drive_out_others(look_ups):
+    function = eqx.filter_jit(lambda x, n: x * n)
+    function(jnp.ones(2), 2)
+    for size in range(3, 10):
+        function(jnp.ones(size), 3)
+    look_ups.clear()
+    assert function(jnp.ones(2), 2).tolist() == [2, 2]
+    assert look_ups == []

@@ -19,11 +19,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import experimental
 
 import equinox as eqx
 
 # The context manager has moved.
-enable_x64: typing.Any = getattr(jax if hasattr(jax, "enable_x64") else jax.experimental, "enable_x64")  # noqa: B009
+enable_x64: typing.Any = getattr(jax if hasattr(jax, "enable_x64") else experimental, "enable_x64")  # noqa: B009
 
 
 def double(x):
