@@ -7,6 +7,7 @@ conditional that calls back into Python if the check has failed.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal, cast
 
@@ -91,8 +92,17 @@ def _go_on(*operands: Any) -> Any:
 def _probe(array: Any) -> Any:
     if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
         array = jax.random.key_data(array)
-    first = jax.lax.slice(array, (0,) * array.ndim, (1,) * array.ndim).reshape(())
-    return (first.real if jnp.issubdtype(first.dtype, jnp.complexfloating) else first).astype(jnp.float32)
+    # An axis that is explicitly split over devices can only be cut to as many numbers as it has parts.
+    sharding = cast(Any, jax.typeof(array)).sharding
+    counts = [_number_of_parts(sharding.mesh, names) for names in sharding.spec]
+    first = jax.lax.slice(array, (0,) * array.ndim, counts)
+    return jnp.sum((first.real if jnp.issubdtype(first.dtype, jnp.complexfloating) else first).astype(jnp.float32))
+
+
+def _number_of_parts(mesh: Any, names: str | tuple[str, ...] | None) -> int:
+    if names is None:
+        return 1
+    return math.prod(mesh.shape[name] for name in ((names,) if isinstance(names, str) else names))
 
 
 def meaningless(array: Any) -> Any:

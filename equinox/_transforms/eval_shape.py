@@ -9,6 +9,7 @@ from .._jax_tree import tree_flatten
 from .._tree.predicates import is_array
 from .conceal import conceal, reveal
 from .template import Template
+from .wrapped import check_callable
 
 _T = TypeVar("_T")
 
@@ -26,6 +27,10 @@ def filter_eval_shape(fun: Callable[..., _T], /, *args: Any, **kwargs: Any) -> _
 
     What `fun` would return, with a `jax.ShapeDtypeStruct` in place of every array, and everything else as it is.
 
+    **Raises**
+
+    - `TypeError`: `fun` is not callable.
+
     **Example**
     ```python
     >>> class Model(eqx.Module):
@@ -39,6 +44,7 @@ def filter_eval_shape(fun: Callable[..., _T], /, *args: Any, **kwargs: Any) -> _
 
     ```
     """
+    check_callable("filter_eval_shape", fun)
     leaves, treedef = tree_flatten((fun, args, kwargs))
     mask = [is_abstract(leaf) for leaf in leaves]
     call = Template(treedef, leaves, mask, None)

@@ -11,6 +11,7 @@ from .conceal import conceal, reveal
 from .perturbation import is_reached
 from .split import Places
 from .structure import describe_difference
+from .wrapped import check_callable
 
 _T = TypeVar("_T")
 
@@ -38,7 +39,7 @@ def filter_jvp(fn: Callable[..., _T], primals: Sequence[Any], tangents: Sequence
     **Raises**
 
     - `ValueError`: `tangents` does not have the structure of `primals`, or a tangent has another shape.
-    - `TypeError`: a tangent has another dtype, or belongs to a leaf that can have none.
+    - `TypeError`: `fn` is not callable; a tangent has another dtype, or belongs to a leaf that can have none.
 
     **Example**
     ```python
@@ -50,6 +51,7 @@ def filter_jvp(fn: Callable[..., _T], primals: Sequence[Any], tangents: Sequence
 
     ```
     """
+    check_callable("filter_jvp", fn)
     leaves, treedef = tree_flatten(primals, is_none)
     tangent_leaves, tangents_treedef = tree_flatten(tangents, is_none)
     if treedef != tangents_treedef:

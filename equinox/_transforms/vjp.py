@@ -10,6 +10,7 @@ from .._tree.predicates import is_array, is_differentiable_array
 from .conceal import conceal, reveal
 from .split import Places, split, split_aux
 from .structure import describe_difference, has_structure
+from .wrapped import check_callable
 
 _T = TypeVar("_T")
 _X = TypeVar("_X")
@@ -67,7 +68,7 @@ def filter_vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) ->
 
     **Raises**
 
-    - `TypeError`: with `has_aux`, if `fun` returns no pair.
+    - `TypeError`: `fun` is not callable; with `has_aux`, if it returns no pair.
     - `ValueError`: from `vjp`, if the cotangent has another structure than the output, or arrays of other shapes.
 
     **Example**
@@ -82,6 +83,7 @@ def filter_vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) ->
 
     ```
     """
+    check_callable("filter_vjp", fun)
     selected, given = split(primals, is_differentiable_array)
 
     def of_selected(selected: list[Any]) -> tuple[list[Any], Any]:

@@ -106,6 +106,6 @@ class Embedding(Module):
             raise TypeError(f"{locate('x')} of `Embedding` must be an integer, found {describe(x)}.")
         with jax.named_scope("eqx.nn.Embedding"):
             if index.dtype.itemsize < 4:
-                # JAX 0.8 adds the length of the table to a negative index in the dtype of the index, which may overflow.
+                # JAX 0.8 adds the length of the table to a negative index in the dtype of the index: overflow.
                 index = index.astype("int32")
             return jnp.asarray(self.weight)[index]

@@ -112,7 +112,7 @@ class Pool(Module):
         identity = next((identity for known, identity in _IDENTITIES if self.operation is known), None)
         is_identity = isinstance(self.init, (int, float)) and self.init == identity
         init = _as_dtype(self.init, x.dtype)
-        # XLA 0.10.2 aborts on a window of size 1 with negative padding, which it would not need to know about.
+        # With a window of one entry and negative padding XLA would abort (as of JAX 0.10.2).
         if not is_identity or any(min(pad) < 0 for pad in pads):
             x = lax.pad(x, init, ((0, 0, 0), *((before, after, 0) for before, after in pads)))
             pads = ((0, 0),) * len(pads)
@@ -148,10 +148,9 @@ class Pool(Module):
 
     def _pad_for_ceil(self, length: int, size: int, stride: int, pad: tuple[int, int]) -> tuple[int, int]:
         before, after = pad
-        windows = -(-(length + before + after - size) // stride) + 1
-        if (windows - 1) * stride >= length + before:
-            windows -= 1
-        return before, (max(windows, 0) - 1) * stride + size - length - before
+        whole, rest = divmod(length + before + after - size, stride)
+        last = (whole + 1) * stride if rest and (whole + 1) * stride < length + before else whole * stride
+        return before, max(last, -stride) + size - length - before
 
 
 def _as_dtype(number: float | Array, dtype: Any) -> Any:

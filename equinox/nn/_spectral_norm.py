@@ -10,7 +10,7 @@ from jax import Array
 
 from .._errors import locate
 from .._module import field
-from ._normalise import constant, smallest_normal, squared_modulus
+from ._normalise import constant, promoting, smallest_normal, squared_modulus
 from ._reparameterise import call_with_weight, weight_of
 from ._shapes import as_size
 from ._spelling import spelled
@@ -154,22 +154,21 @@ class SpectralNorm(StatefulLayer, Generic[_Layer]):
 
     def _improved(self, matrix: Array, u: Array, v: Array, iterations: int) -> tuple[Array, Array]:
         """The vectors after some power iterations."""
-        least = self._least(matrix)
         for _ in range(iterations):
-            u = matrix @ v
-            u = u / jnp.maximum(_norm(u), least)
-            v = matrix.conj().T @ u
-            v = v / jnp.maximum(_norm(v), least)
+            u = self._unit(matrix @ v)
+            v = self._unit(matrix.conj().T @ u)
         return u, v
 
-    def _least(self, matrix: Array) -> float:
-        """The smallest divisor: `eps`, where that is not 0 in the dtype."""
-        return max(self.eps, smallest_normal(matrix.dtype))
+    def _unit(self, vector: Array) -> Array:
+        """The vector of length 1 in the direction of another one."""
+        with promoting():  # the vector may be complex, and its length is real
+            length = jnp.sqrt(jnp.sum(squared_modulus(vector)))
+            return vector / jnp.maximum(length, self._least(vector))
+
+    def _least(self, x: Array) -> float:
+        """The smallest divisor for an array: `eps`, or a number that is not 0 in the array's dtype."""
+        return max(self.eps, smallest_normal(x.dtype))
 
 
 def _as_matrix(weight: Array) -> Array:
     return weight.reshape(weight.shape[0], math.prod(weight.shape[1:]))
-
-
-def _norm(vector: Array) -> Array:
-    return jnp.sqrt(jnp.sum(squared_modulus(vector)))

@@ -9,7 +9,7 @@ from jax import Array
 
 from .._errors import locate
 from .._module import Module, field
-from ._normalise import squared_modulus
+from ._normalise import promoting, squared_modulus
 from ._reparameterise import call_with_weight, weight_of
 
 _Layer = TypeVar("_Layer", bound=Callable[..., Any])
@@ -82,9 +82,10 @@ class WeightNorm(Module, Generic[_Layer]):
         """
         with jax.named_scope("eqx.nn.WeightNorm"):
             v = weight_of(self.layer, self.weight_name)
-            lengths = self._lengths(v)
-            is_zero = lengths == 0
-            weight = v * jnp.where(is_zero, 0, self.g / jnp.where(is_zero, 1, lengths))
+            with promoting():  # `v` may be complex, and lengths are real
+                lengths = self._lengths(v)
+                is_zero = lengths == 0
+                weight = v * jnp.where(is_zero, 0, self.g / jnp.where(is_zero, 1, lengths))
             return call_with_weight(self.layer, self.weight_name, weight, x)
 
     def _lengths(self, weight: Array) -> Array:

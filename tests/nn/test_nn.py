@@ -14,6 +14,7 @@ import pytest
 from jax.test_util import check_grads
 
 import equinox as eqx
+from equinox._sentinel import sentinel
 
 KEYWORD, POSITIONAL = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
 REQUIRED = inspect.Parameter.empty
@@ -64,12 +65,73 @@ CONSTRUCTORS: dict[str, list[Any]] = {
         ("key", KEYWORD, REQUIRED),
         ("bias", KEYWORD, None),
     ],
+    "MultiheadAttention": [
+        ("num_heads", POSITIONAL, REQUIRED),
+        ("query_size", POSITIONAL, REQUIRED),
+        *((f"{name}_size", POSITIONAL, None) for name in ("key", "value", "output", "qk", "vo")),
+        *((f"use_{name}_bias", POSITIONAL, False) for name in ("query", "key", "value", "output")),
+        ("dropout_p", POSITIONAL, 0.0),
+        ("inference", POSITIONAL, False),
+        ("dtype", POSITIONAL, None),
+        ("key", KEYWORD, REQUIRED),
+        ("deterministic", KEYWORD, None),
+    ],
 }
 CONSTRUCTORS["GRUCell"] = CONSTRUCTORS["LSTMCell"] = [
     ("input_size", POSITIONAL, REQUIRED),
     ("hidden_size", POSITIONAL, REQUIRED),
     *CONSTRUCTORS["Linear"][2:],
 ]
+
+CONSTRUCTORS["LayerNorm"] = [
+    ("shape", POSITIONAL, REQUIRED),
+    ("eps", POSITIONAL, 1e-5),
+    ("use_weight", POSITIONAL, True),
+    ("use_bias", POSITIONAL, True),
+    ("dtype", POSITIONAL, None),
+    ("elementwise_affine", KEYWORD, None),
+    ("bias", KEYWORD, None),
+]
+CONSTRUCTORS["RMSNorm"] = [p for p in CONSTRUCTORS["LayerNorm"] if p[0] != "elementwise_affine"]
+CONSTRUCTORS["GroupNorm"] = [
+    ("groups", POSITIONAL, REQUIRED),
+    ("channels", POSITIONAL, None),
+    ("eps", POSITIONAL, 1e-5),
+    ("channelwise_affine", POSITIONAL, True),
+    ("dtype", POSITIONAL, None),
+]
+CONSTRUCTORS["BatchNorm"] = [
+    ("input_size", POSITIONAL, REQUIRED),
+    ("axis_name", POSITIONAL, REQUIRED),
+    ("eps", POSITIONAL, 1e-5),
+    ("channelwise_affine", POSITIONAL, True),
+    ("momentum", POSITIONAL, 0.99),
+    ("inference", POSITIONAL, False),
+    ("dtype", POSITIONAL, None),
+    ("mode", POSITIONAL, "legacy"),
+    ("deterministic", KEYWORD, None),
+]
+CONSTRUCTORS["SpectralNorm"] = [
+    ("layer", POSITIONAL, REQUIRED),
+    ("weight_name", POSITIONAL, REQUIRED),
+    ("num_power_iterations", POSITIONAL, 1),
+    ("eps", POSITIONAL, 1e-12),
+    ("inference", POSITIONAL, False),
+    ("key", KEYWORD, REQUIRED),
+    ("deterministic", KEYWORD, None),
+]
+CONSTRUCTORS["WeightNorm"] = [
+    ("layer", POSITIONAL, REQUIRED),
+    ("weight_name", POSITIONAL, "weight"),
+    ("axis", POSITIONAL, 0),
+]
+CONSTRUCTORS["Shared"] = [
+    ("pytree", POSITIONAL, REQUIRED),
+    ("where", POSITIONAL, REQUIRED),
+    ("get", POSITIONAL, REQUIRED),
+]
+CONSTRUCTORS["State"] = [("model", POSITIONAL, REQUIRED)]
+CONSTRUCTORS["StateIndex"] = [("init", POSITIONAL, REQUIRED)]
 
 # Of each parameter of `__call__`, which also has the keyword `key=None`.
 CALLS: dict[str, list[Any]] = {
@@ -83,7 +145,24 @@ CALLS: dict[str, list[Any]] = {
     "LSTMCell": [("input", POSITIONAL, REQUIRED), ("hidden", POSITIONAL, REQUIRED)],
     "Embedding": [("x", POSITIONAL, REQUIRED)],
     "RotaryPositionalEmbedding": [("x", POSITIONAL, REQUIRED), ("positions", KEYWORD, None)],
+    "MultiheadAttention": [
+        *((name, POSITIONAL, REQUIRED) for name in ("query", "key_", "value")),
+        ("mask", POSITIONAL, None),
+        *((name, KEYWORD, None) for name in ("inference", "deterministic", "process_heads")),
+    ],
+    "BatchNorm": [
+        ("x", POSITIONAL, REQUIRED),
+        ("state", POSITIONAL, REQUIRED),
+        ("inference", KEYWORD, None),
+        ("deterministic", KEYWORD, None),
+    ],
+    "WeightNorm": [("x", POSITIONAL, REQUIRED)],
 }
+CALLS["SpectralNorm"] = CALLS["BatchNorm"]
+CALLS["LayerNorm"] = CALLS["RMSNorm"] = CALLS["GroupNorm"] = CALLS["Sequential"] = [
+    ("x", POSITIONAL, REQUIRED),
+    ("state", POSITIONAL, sentinel),
+]
 
 # The fields: children of the PyTree, and static ones.
 FIELDS: dict[str, tuple[list[str], list[str]]] = {
@@ -102,6 +181,36 @@ FIELDS: dict[str, tuple[list[str], list[str]]] = {
     "LSTMCell": (["weight_ih", "weight_hh", "bias"], ["input_size", "hidden_size", "use_bias"]),
     "Embedding": (["weight"], ["num_embeddings", "embedding_size"]),
     "RotaryPositionalEmbedding": ([], ["embedding_size", "theta", "dtype"]),
+    "MultiheadAttention": (
+        ["query_proj", "key_proj", "value_proj", "output_proj", "dropout"],
+        [
+            *("num_heads", "query_size", "key_size", "value_size", "output_size", "qk_size", "vo_size"),
+            *("use_query_bias", "use_key_bias", "use_value_bias", "use_output_bias"),
+        ],
+    ),
+    "LayerNorm": (["weight", "bias"], ["shape", "eps", "use_weight", "use_bias"]),
+    "RMSNorm": (["weight", "bias"], ["shape", "eps", "use_weight", "use_bias"]),
+    "GroupNorm": (["weight", "bias"], ["groups", "channels", "eps", "channelwise_affine"]),
+    "BatchNorm": (
+        [
+            *("weight", "bias", "ema_first_time_index", "ema_state_index", "batch_counter", "batch_state_index"),
+            *("axis_name", "inference"),
+        ],
+        ["input_size", "eps", "channelwise_affine", "momentum", "mode"],
+    ),
+    "SpectralNorm": (["layer", "uv_index", "inference"], ["weight_name", "num_power_iterations", "eps"]),
+    "WeightNorm": (["layer", "g"], ["weight_name", "axis"]),
+    "Shared": (["pytree", "where", "get"], []),
+    "StateIndex": (["init"], ["marker"]),
+}
+
+# The order of the fields where the static ones do not come after the others.
+ORDERS: dict[str, list[str]] = {
+    **{
+        name: [*FIELDS[name][1], *FIELDS[name][0]]
+        for name in ("Embedding", "LayerNorm", "RMSNorm", "GroupNorm", "StateIndex")
+    },
+    "SpectralNorm": ["layer", "weight_name", "uv_index", "num_power_iterations", "eps", "inference"],
 }
 
 # How to make each layer that has parameters, and the shapes of its input.
@@ -114,6 +223,7 @@ MAKERS: dict[str, Any] = {
     "MLP with scan": lambda **kwargs: eqx.nn.MLP(3, 4, 5, 3, jnp.tanh, scan=True, **kwargs),
     "MLP with PReLU": lambda **kwargs: eqx.nn.MLP(3, 4, 5, 1, eqx.nn.PReLU(), eqx.nn.PReLU(), **kwargs),
     "MLP for scalars": lambda **kwargs: eqx.nn.MLP("scalar", "scalar", 5, 1, jnp.tanh, **kwargs),
+    "MultiheadAttention": lambda **kwargs: eqx.nn.MultiheadAttention(2, 4, 3, use_key_bias=True, **kwargs),
 }
 
 
@@ -129,10 +239,14 @@ def inputs_of(maker, dtype: Any = np.float32, batch: tuple[int, ...] = ()) -> An
         return array(3), array(4)
     if maker == "LSTMCell":
         return array(3), (array(4), array(4))
+    if maker == "MultiheadAttention":
+        return array(5, 4), array(6, 3), array(6, 4)
     return (array(3),)
 
 
 all_makers = pytest.mark.parametrize("maker", MAKERS)
+# The lengths of sequences are not fixed, and attention may need a key.
+makers_without_sequences = pytest.mark.parametrize("maker", [maker for maker in MAKERS if "Attention" not in maker])
 key = jax.random.key(0)
 
 
@@ -164,14 +278,13 @@ def test_fields_are_declared_in_the_documented_order(name):
     children = [f.name for f in fields if not f.metadata.get("static")]
     static = [f.name for f in fields if f.metadata.get("static")]
     assert (children, static) == FIELDS[name]
-    # An `Embedding` begins with its sizes.
-    assert [f.name for f in fields] == (static + children if name == "Embedding" else children + static)
+    assert [f.name for f in fields] == ORDERS.get(name, children + static)
 
 
 def test_the_tables_above_are_complete():
-    names = {name for name in dir(eqx.nn) if not name.startswith("_")}
-    assert names == set(FIELDS)
-    assert names == {*CONSTRUCTORS, "StatefulLayer"}
+    classes = {name for name in dir(eqx.nn) if inspect.isclass(getattr(eqx.nn, name))}
+    assert classes == {*FIELDS, "State"}
+    assert classes == {*CONSTRUCTORS, "StatefulLayer"}
 
 
 @all_makers
@@ -186,7 +299,7 @@ def test_typed_and_raw_keys_give_the_same_parameters(maker):
     assert_identical(make(key=jax.random.key(3)), make(key=jax.random.PRNGKey(3)))
 
 
-@all_makers
+@makers_without_sequences
 @pytest.mark.parametrize("key", [None, jax.random.key(0), "anything"])
 def test_calls_ignore_the_key(maker, key):
     layer = MAKERS[maker](key=jax.random.key(1))
@@ -207,7 +320,7 @@ REAL_DTYPES = ["bfloat16", "float16"]
     ("maker", "dtype"),
     [
         *((maker, dtype) for maker in MAKERS for dtype in REAL_DTYPES),
-        *((maker, "complex64") for maker in MAKERS if "PReLU" not in maker),
+        *((maker, "complex64") for maker in MAKERS if "PReLU" not in maker and "Attention" not in maker),
     ],
 )
 def test_parameters_results_and_strict_promotion_for_every_dtype(maker, dtype):
@@ -309,7 +422,7 @@ def test_calls_can_be_compiled_batched_and_traced_without_numbers(maker):
         assert_close(jax.tree.map(lambda x, i=i: x[i], outs), one, **tolerance)
 
 
-@all_makers
+@makers_without_sequences
 def test_everything_traceable_can_be_traced(maker):
     # This is the filter that also traces Python numbers.
     layer = MAKERS[maker](key=key)
@@ -330,7 +443,7 @@ def test_derivatives_agree_with_finite_differences(maker):
         check_grads(call, (arrays, inputs_of(maker, np.float64)), order=1, modes=["fwd", "rev"])
 
 
-@all_makers
+@makers_without_sequences
 def test_a_wrong_shape_is_an_error_that_says_what_was_expected(maker):
     layer = MAKERS[maker](key=key)
     inputs = inputs_of(maker)

@@ -132,9 +132,9 @@ class Subclass(StateIndex):
 @pytest.mark.parametrize("index", ["calls", None, 0, Subclass(0)])
 def test_a_key_that_is_no_index_is_an_error(index):
     state = State(StateIndex(0))
-    with pytest.raises(ValueError, match="`index`.*`StateIndex`"):
+    with pytest.raises(ValueError, match=r"`index`.*`StateIndex`"):
         state.get(index)
-    with pytest.raises(ValueError, match="`index`.*`StateIndex`"):
+    with pytest.raises(ValueError, match=r"`index`.*`StateIndex`"):
         state.set(index, 1)
 
 
@@ -226,7 +226,7 @@ def test_a_substate_of_another_model_is_an_error():
 
 @pytest.mark.parametrize("sub", [None, 1, {}])
 def test_an_update_by_something_else_than_a_state_is_an_error(sub):
-    with pytest.raises(ValueError, match="`sub`.*`State`"):
+    with pytest.raises(ValueError, match=r"`sub`.*`State`"):
         State(None).update(sub)
 
 
@@ -234,7 +234,7 @@ def test_an_update_by_an_old_state_or_by_other_shapes_is_an_error_and_leaves_the
     net, state = make_with_state(Net)()
     old = state.substate(net)
     old.set(net.counter.calls, jnp.array(1))
-    with pytest.raises(ValueError, match="`sub`.*old state"):
+    with pytest.raises(ValueError, match=r"`sub`.*old state"):
         state.update(old)
     _, larger = make_with_state(Net)(4)
     with pytest.raises(ValueError, match=r"`sub`.*Net\.rest\[0\].*f32\[3\].*f32\[4\]"):
@@ -298,7 +298,7 @@ def test_copies_live_on_by_themselves(duplicate):
 def test_a_state_is_equal_to_itself_alone():
     index = StateIndex(0)
     state, other = State(index), State(index)
-    assert state == state  # noqa: PLR0124
+    assert state == state
     assert state != other
 
 
