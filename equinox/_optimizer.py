@@ -100,6 +100,7 @@ class Optimizer(Module):
         self, transformation: GradientTransformation, model: _PyTree, filter: _PyTree = is_inexact_array
     ) -> None:
         _check_transformation(transformation)
+        flatten_up_to(filter, model, argument="filter", tree_argument="model")  # for an error in the caller's terms
         chosen = tree_flatten(filter_tree(model, filter, replace=sentinel))[0]
         leaves, treedef = tree_flatten(model)
         self.transformation = transformation

@@ -201,6 +201,11 @@ def test_a_filter_is_whatever_partition_takes_and_only_arrays_with_gradients_are
     assert (after.scale, after.steps) == (0.5, 7)
 
 
+def test_a_filter_of_another_structure_is_an_error_that_names_it() -> None:
+    with pytest.raises(ValueError, match=r"argument `filter`, .*`\[1\]`.* where `model` has"):
+        Optimizer(optax.sgd(0.1), [jnp.ones(2), {"w": jnp.ones(2)}], [True, (True,)])
+
+
 def test_arrays_of_numpy_are_constants_unless_they_are_selected() -> None:
     params = [np.ones(2, np.float32), jnp.ones(2)]
     gradient = [jnp.ones(2), jnp.ones(2)]

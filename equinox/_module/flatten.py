@@ -4,16 +4,13 @@ For `class Linear` with the children `weight`, `bias` and the static field `size
 
 ```python
 def flatten(module):
-    if irregular:
-        return flatten_irregular(module)
     try:
         return (module.weight, module.bias), (module.size,)
     except AttributeError:
-        return flatten_irregular(module)
+        pass
+    return flatten_irregular(module)
 
 def unflatten(aux, children):
-    if irregular and type(aux) is Irregular:
-        return unflatten_irregular(aux, children)
     x0, x1 = children
     x2, = aux
     module = Blank()
@@ -30,7 +27,8 @@ class has a `Blank` of its own, so that Python lets its instances share the name
 
 An *irregular* instance has attributes other than exactly the class's fields: a field with a default that `__init__`
 never assigned and that therefore is read from the class, or the name and docstring that `module_update_wrapper` gave
-it. Classes have none of these until the first one is met, and `irregular` stays False for them.
+it. Most classes never have one. When a class meets its first, the two functions get other code, which looks out for
+irregular instances before it does the same.
 """
 
 import dataclasses
@@ -103,7 +101,6 @@ class Layout:
         self._keys = _keys(self.children)
         # The global variables of the generated code.
         self._namespace: dict[str, Any] = {
-            "irregular": False,
             "flatten_irregular": self._flatten_irregular,
             "unflatten_irregular": self._unflatten_irregular,
             "Irregular": Irregular,
@@ -112,6 +109,7 @@ class Layout:
             "fill": self.fill,
             "cls": cls,
         }
+        self._has_irregular = False
         run_generated(self._source(), cls, self._namespace)
         self.flatten = self._namespace["flatten"]
         self.unflatten = self._namespace["unflatten"]
@@ -119,7 +117,13 @@ class Layout:
 
     def note_irregular(self) -> None:
         """Make the generated code look out for irregular instances from now on."""
-        self._namespace["irregular"] = True
+        if not self._has_irregular:
+            self._has_irregular = True
+            run_generated(self._source(), self.cls, self._namespace)
+            # JAX holds on to the functions themselves, whose code can be exchanged.
+            functions: tuple[Any, ...] = (self.flatten, self.unflatten)
+            for function in functions:
+                function.__code__ = self._namespace[function.__name__].__code__
 
     def fill(self, module: Any, attributes: dict[str, Any]) -> None:
         """Give a new instance its attributes, past the check that makes Modules immutable."""
@@ -133,19 +137,17 @@ class Layout:
         reads = {name: f"module.{name}, " for name in self.names}
         variables = {name: f"x{i}" for i, name in enumerate(self.names)}
         children, static = ("".join(reads[name] for name in names) for names in (self.children, self.static))
-        lines = [
-            "def flatten(module):",
-            "    if irregular:",
-            "        return flatten_irregular(module)",
-            "    try:",
-            f"        return ({children}), ({static})",
-            "    except AttributeError:",
-            "        return flatten_irregular(module)",
-            "",
-            "def unflatten(aux, children):",
-            "    if irregular and type(aux) is Irregular:",
-            "        return unflatten_irregular(aux, children)",
-        ]
+        lines = ["def flatten(module):"]
+        if not self._has_irregular:
+            lines += [
+                "    try:",
+                f"        return ({children}), ({static})",
+                "    except AttributeError:",
+                "        pass",
+            ]
+        lines += ["    return flatten_irregular(module)", "", "def unflatten(aux, children):"]
+        if self._has_irregular:
+            lines += ["    if type(aux) is Irregular:", "        return unflatten_irregular(aux, children)"]
         for names, values in ((self.children, "children"), (self.static, "aux")):
             if names:
                 lines.append(f"    {', '.join(variables[name] for name in names)}, = {values}")

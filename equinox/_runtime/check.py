@@ -93,7 +93,7 @@ def _probe(array: Any) -> Any:
     if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
         array = jax.random.key_data(array)
     # An axis that is explicitly split over devices can only be cut to as many numbers as it has parts.
-    sharding = cast(Any, jax.typeof(array)).sharding
+    sharding = jax.typeof(array).sharding
     counts = [_number_of_parts(sharding.mesh, names) for names in sharding.spec]
     first = jax.lax.slice(array, (0,) * array.ndim, counts)
     return jnp.sum((first.real if jnp.issubdtype(first.dtype, jnp.complexfloating) else first).astype(jnp.float32))

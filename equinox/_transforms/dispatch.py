@@ -103,16 +103,18 @@ class Dispatcher:
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the function."""
-        if self._has_static_arguments:
-            return self._look_up(args, kwargs)
+        names: tuple[str, ...] = ()
+        tree: Any = args
         if kwargs:
+            if self._has_static_arguments:
+                return self._look_up(args, kwargs)
             args, kwargs = self._reader.canonical(args, kwargs)
-        names = tuple(kwargs) if kwargs else ()
-        tree = (args, tuple(kwargs.values())) if kwargs else args
+            names = tuple(kwargs)
+            tree = (args, tuple(kwargs.values())) if kwargs else args
         found = None
         leaves: list[Any] = []
         only = self._only
-        if only is not None and names == only.names and len(args) == only.count:
+        if only is not None and len(args) == only.count and names == only.names:
             # Flattening and comparing with a structure in one go takes two thirds of the time that the two take. But if
             # they differ, it takes milliseconds, to write an error message. That must not happen twice.
             try:
@@ -132,8 +134,11 @@ class Dispatcher:
                     break
         if found is None:
             return self._look_up(args, kwargs)
-        if found.static:
+        if found.pick is not None:
             leaves = found.pick(leaves)
+        else:
+            for position in found.static_positions:
+                del leaves[position]
         try:
             output = found.call(*self._own, *leaves) if self._own else found.call(*leaves)
         except (NotSelectedError, UninspectedError):

@@ -35,8 +35,10 @@ class Recent:
     treedef: PyTreeDef
     kinds: list[type]
     static: tuple[tuple[int, Any], ...]
-    #: Picks out the dynamic leaves, if there are others, of a list that nobody needs any more.
-    pick: Callable[[list[Any]], Any]
+    #: Where the static leaves are, from the last to the first: to be deleted from a list, the others remain.
+    static_positions: tuple[int, ...]
+    #: Picks out the dynamic leaves, where there are so many others that this is quicker.
+    pick: Callable[[list[Any]], Any] | None
 
     @classmethod
     def make(
@@ -51,13 +53,12 @@ class Recent:
         """Remember a call of a compiled function with this many positional arguments and these keyword arguments."""
         dynamic = [i for i, is_dynamic in enumerate(mask) if is_dynamic]
         static = tuple((i, leaf) for i, leaf in enumerate(leaves) if not mask[i])
-        pick: Callable[[list[Any]], Any]
-        if len(static) <= _FEW:
-            pick = partial(_drop, tuple(position for position, _ in reversed(static)))
-        else:
+        pick: Callable[[list[Any]], Any] | None = None
+        if len(static) > _FEW:
             # With one position or none, `itemgetter` returns no tuple.
             pick = operator.itemgetter(*dynamic) if len(dynamic) > 1 else partial(_pick, dynamic)
-        return cls(call, names, count, treedef, list(map(type, leaves)), static, pick)
+        static_positions = tuple(position for position, _ in reversed(static))
+        return cls(call, names, count, treedef, list(map(type, leaves)), static, static_positions, pick)
 
     def has(self, leaves: list[Any]) -> bool:
         """Whether the leaves are such that the same program is right for them."""
@@ -67,12 +68,6 @@ class Recent:
             if leaves[position] is not leaf:
                 return False
         return True
-
-
-def _drop(positions: tuple[int, ...], leaves: list[Any]) -> list[Any]:
-    for position in positions:
-        del leaves[position]
-    return leaves
 
 
 def _pick(positions: list[int], leaves: list[Any]) -> list[Any]:

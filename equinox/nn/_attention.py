@@ -48,8 +48,8 @@ def dot_product_attention_weights(query: Array, key: Array, mask: Array | None =
         # The lowest finite number, because with minus infinity a row without any key would become nan.
         lowest = float(cast(Any, jnp.finfo)(logits.dtype).min)  # JAX leaves it unannotated
         logits = jnp.where(mask, logits, lowest)
-    precise = jnp.promote_types(logits.dtype, jnp.float32)
-    return jax.nn.softmax(logits.astype(precise), axis=-1).astype(logits.dtype)
+    precise = logits.astype("float32") if logits.dtype.itemsize < 4 else logits
+    return jax.nn.softmax(precise, axis=-1).astype(logits.dtype)
 
 
 def dot_product_attention(

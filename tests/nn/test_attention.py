@@ -77,8 +77,8 @@ def attended(attention, query, key_, value, mask=None):
     return project(attention.output_proj, np.concatenate(heads, axis=1))
 
 
-SIZES = {"key_size": 3, "value_size": 5, "output_size": 2, "qk_size": 6, "vo_size": 7}
-BIASES = {f"use_{name}_bias": True for name in ("query", "key", "value", "output")}
+SIZES: dict[str, Any] = {"key_size": 3, "value_size": 5, "output_size": 2, "qk_size": 6, "vo_size": 7}
+BIASES: dict[str, Any] = {f"use_{name}_bias": True for name in ("query", "key", "value", "output")}
 attention = eqx.nn.MultiheadAttention(3, 4, **SIZES, **BIASES, key=key)
 inputs = normal(8, 4), normal(9, 3), normal(9, 5)
 

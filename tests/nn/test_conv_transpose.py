@@ -22,7 +22,7 @@ def from_torch(weight: Any, groups: int) -> Any:
     inputs, outputs_in_group, *size = weight.shape
     weight = weight.reshape(groups, inputs // groups, outputs_in_group, *size).swapaxes(1, 2)
     weight = weight.reshape(groups * outputs_in_group, inputs // groups, *size)
-    return np.flip(weight, range(2, weight.ndim))
+    return np.flip(weight, tuple(range(2, weight.ndim)))
 
 
 @pytest.mark.parametrize("case", RECORDED)
@@ -46,7 +46,7 @@ def test_it_computes_what_pytorch_does(case):
 
 def assert_transposed(conv: eqx.nn.Conv, transposed: eqx.nn.ConvTranspose, lengths: tuple[int, ...]) -> None:
     """Assert that two layers without bias are each other's transposes, given that they have the same kernel."""
-    flipped = np.flip(conv.weight, range(2, conv.weight.ndim)).swapaxes(0, 1)
+    flipped = np.flip(conv.weight, tuple(range(2, conv.weight.ndim))).swapaxes(0, 1)
     transposed = eqx.tree_at(lambda layer: layer.weight, transposed, flipped)
     x = jax.ShapeDtypeStruct((conv.in_channels, *lengths), np.float32)
     y = jax.eval_shape(conv, x)

@@ -130,6 +130,47 @@ CONSTRUCTORS["Shared"] = [
     ("where", POSITIONAL, REQUIRED),
     ("get", POSITIONAL, REQUIRED),
 ]
+AXES = {"": None, "1d": 1, "2d": 2, "3d": 3}  # of the general class, and of those with a number of axes in their name
+for suffix, axes in AXES.items():
+
+    def for_each_axis(default, axes=axes):
+        return (default,) * axes if axes in {2, 3} else default
+
+    dims = [] if axes else [("num_spatial_dims", POSITIONAL, REQUIRED)]
+    stride = ("stride", POSITIONAL, for_each_axis(1))
+    padding = ("padding", POSITIONAL, for_each_axis(0))
+    output_padding = ("output_padding", POSITIONAL, for_each_axis(0))
+    channels_and_kernel = [(name, POSITIONAL, REQUIRED) for name in ("in_channels", "out_channels", "kernel_size")]
+    rest = [
+        ("dilation", POSITIONAL, for_each_axis(1)),
+        ("groups", POSITIONAL, 1),
+        ("use_bias", POSITIONAL, True),
+        ("padding_mode", POSITIONAL, "ZEROS"),
+        ("dtype", POSITIONAL, None),
+        ("key", KEYWORD, REQUIRED),
+        ("bias", KEYWORD, None),
+    ]
+    paddings = [output_padding, padding] if axes else [padding, output_padding]
+    CONSTRUCTORS[f"Conv{suffix}"] = [*dims, *channels_and_kernel, stride, padding, *rest]
+    CONSTRUCTORS[f"ConvTranspose{suffix}"] = [*dims, *channels_and_kernel, stride, *paddings, *rest]
+
+    windows = [
+        ("kernel_size", POSITIONAL, REQUIRED),
+        ("stride", POSITIONAL, 1),
+        ("padding", POSITIONAL, 0),
+        ("use_ceil", POSITIONAL, False),
+    ]
+    overlap = ("overlap", KEYWORD, False)
+    if axes:
+        CONSTRUCTORS[f"MaxPool{suffix}"] = windows
+        CONSTRUCTORS[f"AvgPool{suffix}"] = [*windows, ("count_include_pad", KEYWORD, True)]
+        for name in "AdaptiveAvgPool", "AdaptiveMaxPool":
+            CONSTRUCTORS[f"{name}{suffix}"] = [("target_shape", POSITIONAL, REQUIRED), overlap]
+    else:
+        required = [(name, POSITIONAL, REQUIRED) for name in ("init", "operation", "num_spatial_dims")]
+        CONSTRUCTORS["Pool"] = [*required, *windows]
+        required = [(name, POSITIONAL, REQUIRED) for name in ("target_shape", "num_spatial_dims", "operation")]
+        CONSTRUCTORS["AdaptivePool"] = [*required, overlap]
 CONSTRUCTORS["State"] = [("model", POSITIONAL, REQUIRED)]
 CONSTRUCTORS["StateIndex"] = [("init", POSITIONAL, REQUIRED)]
 
@@ -163,6 +204,7 @@ CALLS["LayerNorm"] = CALLS["RMSNorm"] = CALLS["GroupNorm"] = CALLS["Sequential"]
     ("x", POSITIONAL, REQUIRED),
     ("state", POSITIONAL, sentinel),
 ]
+CALLS |= {name: [("x", POSITIONAL, REQUIRED)] for name in CONSTRUCTORS if name.startswith("Conv") or "Pool" in name}
 
 # The fields: children of the PyTree, and static ones.
 FIELDS: dict[str, tuple[list[str], list[str]]] = {
@@ -203,6 +245,20 @@ FIELDS: dict[str, tuple[list[str], list[str]]] = {
     "Shared": (["pytree", "where", "get"], []),
     "StateIndex": (["init"], ["marker"]),
 }
+for suffix in AXES:
+    channels = ["num_spatial_dims", "in_channels", "out_channels"]
+    options = ["dilation", "groups", "use_bias", "padding_mode"]
+    FIELDS[f"Conv{suffix}"] = (["weight", "bias"], [*channels, "kernel_size", "stride", "padding", *options])
+    FIELDS[f"ConvTranspose{suffix}"] = (
+        ["weight", "bias"],
+        [*channels, "kernel_size", "stride", "padding", "output_padding", *options],
+    )
+    pool = ["num_spatial_dims", "kernel_size", "stride", "padding", "use_ceil"]
+    FIELDS[f"MaxPool{suffix}" if suffix else "Pool"] = (["init", "operation"], pool)
+    if suffix:
+        FIELDS[f"AvgPool{suffix}"] = (["init", "operation"], [*pool, "count_include_pad"])
+    for name in ["AdaptiveAvgPool", "AdaptiveMaxPool"] if suffix else ["AdaptivePool"]:
+        FIELDS[f"{name}{suffix}"] = (["operation"], ["target_shape", "overlap"])
 
 # The order of the fields where the static ones do not come after the others.
 ORDERS: dict[str, list[str]] = {
@@ -211,6 +267,10 @@ ORDERS: dict[str, list[str]] = {
         for name in ("Embedding", "LayerNorm", "RMSNorm", "GroupNorm", "StateIndex")
     },
     "SpectralNorm": ["layer", "weight_name", "uv_index", "num_power_iterations", "eps", "inference"],
+    **{
+        name: ["num_spatial_dims", "weight", "bias", *FIELDS[name][1][1:]] for name in FIELDS if name.startswith("Conv")
+    },
+    **{name: ["target_shape", "operation", "overlap"] for name in FIELDS if name.startswith("Adaptive")},
 }
 
 # How to make each layer that has parameters, and the shapes of its input.
@@ -223,6 +283,8 @@ MAKERS: dict[str, Any] = {
     "MLP with scan": lambda **kwargs: eqx.nn.MLP(3, 4, 5, 3, jnp.tanh, scan=True, **kwargs),
     "MLP with PReLU": lambda **kwargs: eqx.nn.MLP(3, 4, 5, 1, eqx.nn.PReLU(), eqx.nn.PReLU(), **kwargs),
     "MLP for scalars": lambda **kwargs: eqx.nn.MLP("scalar", "scalar", 5, 1, jnp.tanh, **kwargs),
+    "Conv2d": lambda **kwargs: eqx.nn.Conv2d(2, 4, (3, 2), (1, 2), "same", groups=2, padding_mode="circular", **kwargs),
+    "ConvTranspose1d": lambda **kwargs: eqx.nn.ConvTranspose1d(4, 2, 3, 2, 1, 1, use_bias=False, **kwargs),
     "MultiheadAttention": lambda **kwargs: eqx.nn.MultiheadAttention(2, 4, 3, use_key_bias=True, **kwargs),
 }
 
@@ -239,6 +301,10 @@ def inputs_of(maker, dtype: Any = np.float32, batch: tuple[int, ...] = ()) -> An
         return array(3), array(4)
     if maker == "LSTMCell":
         return array(3), (array(4), array(4))
+    if maker == "Conv2d":
+        return (array(2, 3, 4),)
+    if maker == "ConvTranspose1d":
+        return (array(4, 3),)
     if maker == "MultiheadAttention":
         return array(5, 4), array(6, 3), array(6, 4)
     return (array(3),)
@@ -452,7 +518,7 @@ def test_a_wrong_shape_is_an_error_that_says_what_was_expected(maker):
     for wrong in [(10, *shape), (*shape, 1), (7,)]:
         with pytest.raises(ValueError, match=f"`{name}`.*`{type(layer).__name__}`") as info:
             layer(jnp.ones(wrong), *inputs[1:])
-        assert str(shape) in str(info.value)
+        assert {"Conv2d": "(2, any, any)", "ConvTranspose1d": "(4, any)"}.get(maker, str(shape)) in str(info.value)
         assert str(wrong) in str(info.value)
         assert ("jax.vmap" in str(info.value)) == (len(wrong) > len(shape))
 
@@ -464,6 +530,8 @@ SCOPED: dict[str, Any] = {
     "Lambda": (eqx.nn.Lambda(jnp.tanh), (1.0,)),
     "Embedding": (eqx.nn.Embedding(4, 3, key=key), (2,)),
     "RotaryPositionalEmbedding": (eqx.nn.RotaryPositionalEmbedding(2), (jnp.ones((3, 2)),)),
+    "AvgPool2d": (eqx.nn.AvgPool2d(2), (jnp.ones((1, 3, 3)),)),
+    "AdaptiveMaxPool1d": (eqx.nn.AdaptiveMaxPool1d(2), (jnp.ones((1, 3)),)),
     "Sequential": (eqx.nn.Sequential([eqx.nn.Lambda(jnp.tanh)]), (1.0,)),
 }
 

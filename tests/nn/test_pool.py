@@ -15,7 +15,6 @@ from jax.test_util import check_grads
 
 import equinox as eqx
 
-
 # Of each: the start, the operation, and the operation for NumPy's arrays.
 OPERATIONS: dict[str, Any] = {
     "max": (-np.inf, lax.max, np.maximum),

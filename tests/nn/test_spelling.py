@@ -1,5 +1,6 @@
 """Options with two names."""
 
+import functools
 import inspect
 from typing import Any
 
@@ -20,6 +21,13 @@ BIASED = {
     "LSTMCell": lambda *args, **kwargs: eqx.nn.LSTMCell(3, 4, *args, key=key, **kwargs),
 }
 LAYERS_WITH_OPTIONS: list[Any] = [eqx.nn.Linear, eqx.nn.GRUCell, eqx.nn.LSTMCell, eqx.nn.Dropout, eqx.nn.MLP]
+
+
+CONVOLUTIONS: list[Any] = [
+    *(functools.partial(layer, 1, 2, 3, 1, key=key) for layer in (eqx.nn.Conv, eqx.nn.ConvTranspose)),
+    *(functools.partial(getattr(eqx.nn, f"Conv{n}d"), 2, 3, 1, key=key) for n in (1, 2, 3)),
+    *(functools.partial(getattr(eqx.nn, f"ConvTranspose{n}d"), 2, 3, 1, key=key) for n in (1, 2, 3)),
+]
 
 
 def test_without_another_spelling_the_default_counts():
@@ -63,6 +71,15 @@ def test_layers_with_a_bias_accept_both_names(make, value):
         assert layer.use_bias is value
         assert (layer.bias is not None) is value
         assert eqx.tree_equal(layer, make(value))
+
+
+@pytest.mark.parametrize("make", CONVOLUTIONS, ids=lambda make: make.func.__name__)
+@pytest.mark.parametrize("value", [True, False])
+def test_convolutions_accept_both_names(make, value):
+    for layer in make(bias=value), make(use_bias=value), make(use_bias=not value, bias=value):
+        assert layer.use_bias is value
+        assert (layer.bias is not None) is value
+        assert eqx.tree_equal(layer, make(use_bias=value))
 
 
 @pytest.mark.parametrize("value", [True, False])

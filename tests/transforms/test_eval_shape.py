@@ -117,3 +117,8 @@ def test_it_works_inside_other_transformations():
 def test_errors_of_the_function_come_out():
     with pytest.raises(ValueError, match="Incompatible shapes"):
         eqx.filter_eval_shape(jnp.add, x, jnp.ones(7))
+
+
+def test_what_cannot_be_called_is_named():
+    with pytest.raises(TypeError, match=r"`filter_eval_shape` needs a callable .*`int`"):
+        eqx.filter_eval_shape(3)

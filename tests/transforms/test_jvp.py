@@ -305,3 +305,8 @@ def test_nothing_leaks():
         value, tangent = jax.jit(lambda x: eqx.filter_jvp(lambda a: (a**2, x), (x,), (x,))[1])(x)
     assert value == 8
     assert tangent is None
+
+
+def test_what_cannot_be_called_is_named():
+    with pytest.raises(TypeError, match=r"`filter_jvp` needs a callable .*`int`"):
+        eqx.filter_jvp(3, (jnp.array(1.0),), (None,))

@@ -170,3 +170,8 @@ def test_nothing_leaks():
     with jax.checking_leaks():
         (gradient,) = jax.jit(lambda x: eqx.filter_vjp(lambda a: (a**2, "text"), x)[1]((x, None)))(x)
     assert gradient == 8
+
+
+def test_what_cannot_be_called_is_named():
+    with pytest.raises(TypeError, match=r"`filter_vjp` needs a callable .*`int`"):
+        eqx.filter_vjp(3, jnp.array(1.0))
