@@ -46,9 +46,9 @@ class RotaryPositionalEmbedding(Module):
     **Example**
     ```python
     >>> rope = eqx.nn.RotaryPositionalEmbedding(embedding_size=2)
-    >>> rope(jnp.ones((2, 2))).round(3)
-    Array([[ 1.   ,  1.   ],
-           [-0.301,  1.382]], dtype=float32)
+    >>> x = rope(jnp.ones((5, 2)))
+    >>> x[0], jnp.linalg.norm(x, axis=1).round(2)
+    (Array([1., 1.], dtype=float32), Array([1.41, 1.41, 1.41, 1.41, 1.41], dtype=float32))
 
     ```
     Of queries with heads, of shape `(length, num_heads, embedding_size)`, each head is rotated by itself:

@@ -16,8 +16,8 @@ MODES = ["ema", "batch"]
 random = np.random.default_rng(0)
 
 
-def make(*args, axis_name: Any = "batch", mode: Any = "batch", **options) -> Any:
-    return eqx.nn.make_with_state(eqx.nn.BatchNorm)(*args, axis_name=axis_name, mode=mode, **options)
+def make(size, axis_name: Any = "batch", mode: Any = "batch", **options) -> Any:
+    return eqx.nn.make_with_state(eqx.nn.BatchNorm)(size, axis_name, mode=mode, **options)
 
 
 def apply(norm, xs, state):

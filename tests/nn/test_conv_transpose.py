@@ -39,7 +39,7 @@ def test_it_computes_what_pytorch_does(case):
         )
         bias = torch["bias"].reshape(-1, *[1] * axes) if "bias" in torch else None
         layer = eqx.tree_at(lambda layer: (layer.weight, layer.bias), layer, (weight, bias))
-        y = layer(jnp.asarray(x))
+        y = eqx.filter_jit(layer)(jnp.asarray(x))
         assert y.dtype == torch["y"].dtype
         np.testing.assert_allclose(y, torch["y"], **tolerance(torch["y"]))
 
@@ -53,7 +53,7 @@ def assert_transposed(conv: eqx.nn.Conv, transposed: eqx.nn.ConvTranspose, lengt
     # Two linear maps that agree on a random vector are the same.
     cotangent = np.random.default_rng(0).normal(size=y.shape).astype("float32")
     (expected,) = jax.linear_transpose(conv, x)(cotangent)
-    np.testing.assert_allclose(transposed(cotangent), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(eqx.filter_jit(transposed)(cotangent), expected, rtol=1e-5, atol=1e-5)
 
 
 @settings(max_examples=20, deadline=None)

@@ -140,7 +140,7 @@ def test_derivatives_agree_with_finite_differences(shape):
     with jax.enable_x64(True):
         arrays, rest = eqx.partition(eqx.nn.LayerNorm(shape), eqx.is_array)
         x = jnp.asarray(random.normal(size=shape))
-        check_grads(lambda arrays, x: eqx.combine(arrays, rest)(x), (arrays, x), order=2, modes=["fwd", "rev"])
+        check_grads(lambda arrays, x: eqx.combine(arrays, rest)(x), (arrays, x), order=1, modes=["fwd", "rev"])
 
 
 def test_gradients_are_finite_where_the_input_is_constant():

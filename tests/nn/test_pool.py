@@ -47,7 +47,7 @@ def by_definition(name: str, windows: Any) -> Any:
 def test_the_operation_combines_the_entries_of_each_window(name, length, size, stride, padding):
     init, operation, _ = OPERATIONS[name]
     x = np.random.default_rng(0).normal(size=length).astype("float32")
-    y = eqx.nn.Pool(init, operation, 1, size, stride, [padding])(jnp.asarray(x[np.newaxis]))
+    y = eqx.filter_jit(eqx.nn.Pool(init, operation, 1, size, stride, [padding]))(jnp.asarray(x[np.newaxis]))
     padded = np.pad(x, [max(amount, 0) for amount in padding], constant_values=init)[max(-padding[0], 0) :]
     if len(padded) < size:
         assert y.shape == (1, 0)
@@ -207,13 +207,15 @@ def test_the_length_may_be_rounded_up(length, size, stride, padding, windows):
 
 
 @pytest.mark.parametrize(
-    ("length", "size", "stride", "padding"), [*itertools.product([1, 5], [1, 2, 3], [1, 2, 4], [0, 1])]
+    ("length", "size", "stride", "padding"), [*itertools.product([1, 5], [1, 3], [1, 2, 4], [0, 1])]
 )
 def test_rounding_up_adds_at_most_one_window_and_leaves_the_others_as_they_are(length, size, stride, padding):
-    x = jnp.arange(1.0, 1 + length)[jnp.newaxis]
-    down, up = (eqx.nn.Pool(0, lax.add, 1, size, stride, padding, use_ceil)(x) for use_ceil in (False, True))
+    x = np.arange(1.0, 1 + length, dtype="float32")[np.newaxis]
+    down, up = (
+        np.asarray(eqx.nn.Pool(0, lax.add, 1, size, stride, padding, use_ceil)(x)) for use_ceil in (False, True)
+    )
     assert down.shape[1] <= up.shape[1] <= down.shape[1] + 1
-    assert jnp.array_equal(up[:, : down.shape[1]], down)
+    assert np.array_equal(up[:, : down.shape[1]], down)
     if up.shape[1] > down.shape[1]:
         start = down.shape[1] * stride - padding
         assert up[0, -1] == x[0, max(start, 0) : start + size].sum() > 0

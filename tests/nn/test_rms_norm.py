@@ -96,7 +96,7 @@ def test_derivatives_agree_with_finite_differences():
     with jax.enable_x64(True):
         arrays, rest = eqx.partition(eqx.nn.RMSNorm(4), eqx.is_array)
         x = jnp.asarray(random.normal(size=4))
-        check_grads(lambda arrays, x: eqx.combine(arrays, rest)(x), (arrays, x), order=2, modes=["fwd", "rev"])
+        check_grads(lambda arrays, x: eqx.combine(arrays, rest)(x), (arrays, x), order=1, modes=["fwd", "rev"])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "complex64"])

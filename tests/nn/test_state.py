@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 import equinox as eqx
-
-StateIndex, State, make_with_state = eqx.nn.StateIndex, eqx.nn.State, eqx.nn.make_with_state
+from equinox.nn import State, StateIndex, make_with_state
 
 
 class Counter(eqx.nn.StatefulLayer):
@@ -125,7 +124,7 @@ def test_another_structure_shape_or_dtype_is_an_error_that_shows_both_and_leaves
     assert jnp.array_equal(state.get(index), jnp.zeros(2))
 
 
-class Subclass(StateIndex):
+class Subclass(StateIndex, init=False):
     pass
 
 
