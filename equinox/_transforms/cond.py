@@ -9,6 +9,7 @@ from jax.typing import ArrayLike
 from .._tree.partition import combine, partition
 from .._tree.predicates import is_array
 from .carry import check_branches
+from .eager import compiled_if_eager
 
 _Ts = TypeVarTuple("_Ts")
 _R = TypeVar("_R")
@@ -52,11 +53,15 @@ def filter_cond(
 
     ```
     """
+    chosen: _R = compiled_if_eager(_cond, (true_fun, false_fun), pred, operands)
+    return chosen
 
+
+def _cond(functions: tuple[Callable[..., Any], Callable[..., Any]], pred: ArrayLike, operands: Any) -> Any:
     def choose(branches: Sequence[Callable[[Any], Any]], arrays: Any) -> Any:
         return _lax.cond(pred, *branches, arrays)
 
-    return _call_one("filter_cond", {"true_fun": true_fun, "false_fun": false_fun}, operands, choose)
+    return _call_one("filter_cond", dict(zip(("true_fun", "false_fun"), functions, strict=True)), operands, choose)
 
 
 def filter_switch(index: ArrayLike, branches: Sequence[Callable[[*_Ts], _R]], *operands: *_Ts) -> _R:
@@ -86,11 +91,16 @@ def filter_switch(index: ArrayLike, branches: Sequence[Callable[[*_Ts], _R]], *o
 
     ```
     """
+    chosen: _R = compiled_if_eager(_switch, tuple(branches), index, operands)
+    return chosen
 
+
+def _switch(functions: tuple[Callable[..., Any], ...], index: ArrayLike, operands: Any) -> Any:
     def choose(branches: Sequence[Callable[[Any], Any]], arrays: Any) -> Any:
         return _lax.switch(index, branches, arrays)
 
-    return _call_one("filter_switch", {f"branches[{i}]": branch for i, branch in enumerate(branches)}, operands, choose)
+    named = {f"branches[{i}]": branch for i, branch in enumerate(functions)}
+    return _call_one("filter_switch", named, operands, choose)
 
 
 def _call_one(

@@ -1,5 +1,6 @@
 """`filter_scan`: a loop over arrays, whose carry and whose steps may hold anything."""
 
+import operator
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
@@ -9,6 +10,7 @@ from .._errors import describe
 from .._tree.partition import combine, partition
 from .._tree.predicates import is_array
 from .carry import next_carry
+from .eager import compiled_if_eager
 
 _C = TypeVar("_C")
 _X = TypeVar("_X")
@@ -82,6 +84,13 @@ def filter_scan(
 
     ```
     """
+    length = None if length is None else operator.index(length)
+    return compiled_if_eager(_scan, f, init, xs, length, reverse, unroll)
+
+
+def _scan(
+    f: Callable[[Any, Any], Any], init: Any, xs: Any, length: int | None, reverse: bool, unroll: int | bool
+) -> tuple[Any, Any]:
     carry, static = partition(init, is_array)
     rows, rows_static = partition(xs, is_array)
     outputs_static: list[Any] = []

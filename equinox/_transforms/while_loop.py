@@ -9,6 +9,7 @@ from jax.typing import ArrayLike
 from .._tree.partition import combine, partition
 from .._tree.predicates import is_array
 from .carry import next_carry
+from .eager import compiled_if_eager
 
 _C = TypeVar("_C")
 
@@ -48,6 +49,12 @@ def filter_while_loop(cond_fun: Callable[[_C], ArrayLike], body_fun: Callable[[_
 
     ```
     """
+    last: _C = compiled_if_eager(_while_loop, (cond_fun, body_fun), init_val)
+    return last
+
+
+def _while_loop(functions: tuple[Callable[[Any], ArrayLike], Callable[[Any], Any]], init_val: Any) -> Any:
+    cond_fun, body_fun = functions
     carry, static = partition(init_val, is_array)
 
     def body(carry: Any) -> Any:
@@ -97,11 +104,17 @@ def filter_fori_loop(
 
     ```
     """
+    last: _C = compiled_if_eager(_fori_loop, body_fun, lower, upper, init_val, unroll)
+    return last
+
+
+def _fori_loop(
+    body_fun: Callable[[jax.Array, Any], Any], lower: Any, upper: Any, init_val: Any, unroll: int | bool | None
+) -> Any:
     carry, static = partition(init_val, is_array)
 
     def body(i: jax.Array, carry: Any) -> Any:
         return next_carry("filter_fori_loop", "body_fun", carry, static, body_fun(i, combine(carry, static)))
 
     lax: Any = jax.lax  # the type of what this function returns is unknown
-    last: _C = combine(lax.fori_loop(lower, upper, body, carry, unroll=unroll), static)
-    return last
+    return combine(lax.fori_loop(lower, upper, body, carry, unroll=unroll), static)

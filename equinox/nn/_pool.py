@@ -158,7 +158,8 @@ def _as_dtype(number: float | Array, dtype: Any) -> Any:
         return jnp.asarray(number).astype(dtype)
     if not jnp.issubdtype(dtype, jnp.inexact):
         if math.isinf(number):
-            least, largest = (0, 1) if dtype == np.bool_ else (jnp.iinfo(dtype).min, jnp.iinfo(dtype).max)
+            limits = cast(Any, jnp.iinfo)  # JAX leaves it unannotated
+            least, largest = (0, 1) if dtype == np.bool_ else (limits(dtype).min, limits(dtype).max)
             number = largest if number > 0 else least
         elif not float(number).is_integer():
             raise ValueError(f"{locate('init')} must be an integer for an input of {dtype}, found {describe(number)}.")

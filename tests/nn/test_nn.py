@@ -204,7 +204,7 @@ CALLS["LayerNorm"] = CALLS["RMSNorm"] = CALLS["GroupNorm"] = CALLS["Sequential"]
     ("x", POSITIONAL, REQUIRED),
     ("state", POSITIONAL, sentinel),
 ]
-CALLS |= {name: [("x", POSITIONAL, REQUIRED)] for name in CONSTRUCTORS if name.startswith("Conv") or "Pool" in name}
+CALLS.update({name: CALLS["Linear"] for name in CONSTRUCTORS if name.startswith("Conv") or "Pool" in name})
 
 # The fields: children of the PyTree, and static ones.
 FIELDS: dict[str, tuple[list[str], list[str]]] = {

@@ -144,9 +144,7 @@ def test_unknown_options_fail_when_decorating(jit):
             jit(*arguments, no_such_option=1)
 
 
-@pytest.mark.parametrize(
-    "option", ["static_argnums", "static_argnames", "donate_argnums"]
-)
+@pytest.mark.parametrize("option", ["static_argnums", "static_argnames", "donate_argnums"])
 def test_filter_jit_rejects_options_that_filtering_takes_the_place_of(option):
     for arguments in ((), (lambda x: x,)):
         with pytest.raises(ValueError, match=f"`{option}`"):

@@ -1,0 +1,99 @@
+import gc
+import types
+import weakref
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+import equinox as eqx
+
+
+class Adder:
+    """Makes functions that count how often they are traced."""
+
+    def __init__(self):
+        self.traces = 0
+
+    def step(self, carry, x):
+        self.traces += 1
+        return carry + x, carry
+
+    def body(self, carry):
+        self.traces += 1
+        return carry + 1
+
+    def numbered(self, i, carry):
+        self.traces += 1
+        return carry + i
+
+
+def is_small(carry):
+    return carry < 5
+
+
+LOOPS = {
+    "filter_scan": lambda adder, x: eqx.filter_scan(adder.step, x, jnp.arange(3)),
+    "filter_while_loop": lambda adder, x: eqx.filter_while_loop(is_small, adder.body, x),
+    "filter_fori_loop": lambda adder, x: eqx.filter_fori_loop(0, 3, adder.numbered, x),
+    "filter_cond": lambda adder, x: eqx.filter_cond(x > 1, adder.body, jnp.negative, x),
+    "filter_switch": lambda adder, x: eqx.filter_switch(x, [jnp.negative, adder.body], x),
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_the_same_functions_are_traced_once_for_many_calls(name):
+    adder = Adder()
+    expected = LOOPS[name](adder, jnp.array(1))
+    traces = adder.traces
+    assert traces >= 1
+    for _ in range(3):
+        assert eqx.tree_equal(LOOPS[name](adder, jnp.array(1)), expected)
+    assert adder.traces == traces
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_in_a_compiled_function_and_without_compiling_the_results_are_the_same(name):
+    expected = LOOPS[name](Adder(), jnp.array(1))
+    assert eqx.tree_equal(jax.jit(lambda x: LOOPS[name](Adder(), x))(jnp.array(1)), expected)
+    with jax.disable_jit():
+        assert eqx.tree_equal(LOOPS[name](Adder(), jnp.array(1)), expected)
+
+
+def test_values_of_an_outer_transformation_may_be_captured():
+    def power(w):
+        return eqx.filter_scan(lambda carry, x: (carry * w, None), jnp.array(1.0), None, 3)[0]
+
+    with jax.checking_leaks():
+        assert jax.grad(power)(2.0) == 12
+        assert jax.vmap(power)(jnp.arange(3.0)).tolist() == [0, 1, 8]
+
+
+def test_what_cannot_be_hashed_may_be_carried():
+    unhashable = types.SimpleNamespace()
+    (x, kept), _ = eqx.filter_scan(
+        lambda carry, _: ((carry[0] + 1, carry[1]), None), (jnp.array(0), unhashable), None, 3
+    )
+    assert x == 3
+    assert kept is unhashable
+
+
+def test_what_a_function_captures_is_freed_with_it():
+    array = jnp.ones(3)
+    reference = weakref.ref(array)
+
+    def step(carry, _, array=array):
+        return carry + array.sum(), None
+
+    assert eqx.filter_scan(step, jnp.array(0.0), None, 2)[0] == 6
+    del step, array
+    gc.collect()
+    assert reference() is None
+
+
+def test_a_runtime_check_that_fails_is_reported_as_in_a_compiled_function():
+    def step(carry, x):
+        return eqx.error_if(carry + x, x > 1, "too large"), None
+
+    with pytest.raises(eqx.EquinoxRuntimeError, match="too large"):
+        eqx.filter_scan(step, jnp.array(0), jnp.arange(3))
