@@ -10,6 +10,7 @@ from .._tree.partition import combine, partition
 from .._tree.predicates import is_array
 from .carry import check_branches
 from .eager import compiled_if_eager
+from .wrapped import check_callable
 
 _Ts = TypeVarTuple("_Ts")
 _R = TypeVar("_R")
@@ -53,6 +54,8 @@ def filter_cond(
 
     ```
     """
+    for function in (true_fun, false_fun):
+        check_callable("filter_cond", function)
     chosen: _R = compiled_if_eager(_cond, (true_fun, false_fun), pred, operands)
     return chosen
 
@@ -91,6 +94,10 @@ def filter_switch(index: ArrayLike, branches: Sequence[Callable[[*_Ts], _R]], *o
 
     ```
     """
+    if not branches:
+        raise ValueError("`filter_switch` needs at least one function in `branches`.")
+    for function in branches:
+        check_callable("filter_switch", function)
     chosen: _R = compiled_if_eager(_switch, tuple(branches), index, operands)
     return chosen
 

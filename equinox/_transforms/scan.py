@@ -11,6 +11,7 @@ from .._tree.partition import combine, partition
 from .._tree.predicates import is_array
 from .carry import next_carry
 from .eager import compiled_if_eager
+from .wrapped import check_callable
 
 _C = TypeVar("_C")
 _X = TypeVar("_X")
@@ -84,6 +85,7 @@ def filter_scan(
 
     ```
     """
+    check_callable("filter_scan", f)
     length = None if length is None else operator.index(length)
     return compiled_if_eager(_scan, f, init, xs, length, reverse, unroll)
 

@@ -10,6 +10,7 @@ from .._tree.partition import combine, partition
 from .._tree.predicates import is_array
 from .carry import next_carry
 from .eager import compiled_if_eager
+from .wrapped import check_callable
 
 _C = TypeVar("_C")
 
@@ -49,6 +50,8 @@ def filter_while_loop(cond_fun: Callable[[_C], ArrayLike], body_fun: Callable[[_
 
     ```
     """
+    for function in (cond_fun, body_fun):
+        check_callable("filter_while_loop", function)
     last: _C = compiled_if_eager(_while_loop, (cond_fun, body_fun), init_val)
     return last
 
@@ -104,6 +107,7 @@ def filter_fori_loop(
 
     ```
     """
+    check_callable("filter_fori_loop", body_fun)
     last: _C = compiled_if_eager(_fori_loop, body_fun, lower, upper, init_val, unroll)
     return last
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 import equinox as eqx
+from tests.untyped import untyped
 
 
 class Adder:
@@ -97,3 +98,24 @@ def test_a_runtime_check_that_fails_is_reported_as_in_a_compiled_function():
 
     with pytest.raises(eqx.EquinoxRuntimeError, match="too large"):
         eqx.filter_scan(step, jnp.array(0), jnp.arange(3))
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("filter_scan", lambda: untyped(eqx.filter_scan)(3, jnp.array(0), jnp.arange(3))),
+        ("filter_while_loop", lambda: untyped(eqx.filter_while_loop)(True, jnp.negative, jnp.array(0))),
+        ("filter_while_loop", lambda: untyped(eqx.filter_while_loop)(is_small, 3, jnp.array(0))),
+        ("filter_fori_loop", lambda: untyped(eqx.filter_fori_loop)(0, 3, None, jnp.array(0))),
+        ("filter_cond", lambda: untyped(eqx.filter_cond)(True, jnp.negative, 3, jnp.array(0))),
+        ("filter_switch", lambda: untyped(eqx.filter_switch)(0, [jnp.negative, 3], jnp.array(0))),
+    ],
+)
+def test_what_is_no_function_is_an_error_that_names_the_transformation(name, call):
+    with pytest.raises(TypeError, match=f"`{name}` needs a callable"):
+        call()
+
+
+def test_a_switch_without_branches_is_an_error():
+    with pytest.raises(ValueError, match="at least one"):
+        eqx.filter_switch(0, [], jnp.array(0))
