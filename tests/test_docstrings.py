@@ -26,7 +26,8 @@ NAMESPACE = {"eqx": eqx, "jax": jax, "jnp": jnp, "np": np}
 
 def public_functions_of(module: ModuleType) -> list[str]:
     """The functions defined in `module` that some public module offers to users."""
-    offered = {id(value) for name in PUBLIC_MODULES for value in vars(importlib.import_module(name)).values()}
+    public = [importlib.import_module(name) for name in PUBLIC_MODULES]
+    offered = {id(getattr(offering, name)) for offering in public for name in dir(offering)}
     return [
         name
         for name, value in vars(module).items()
@@ -37,8 +38,14 @@ def public_functions_of(module: ModuleType) -> list[str]:
 def run(examples: Iterable[doctest.DocTest]) -> None:
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.REPORT_ONLY_FIRST_FAILURE)
     report: list[str] = []
-    for example in examples:
-        runner.run(example, out=report.append, clear_globs=False)
+    # JAX adds a note on hidden frames to the first error that it raises, which doctest takes for the error itself.
+    filtering = getattr(jax.config, "jax_traceback_filtering")  # noqa: B009 # JAX's types do not have its options
+    jax.config.update("jax_traceback_filtering", "off")
+    try:
+        for example in examples:
+            runner.run(example, out=report.append, clear_globs=False)
+    finally:
+        jax.config.update("jax_traceback_filtering", filtering)
     if report:
         pytest.fail("".join(report), pytrace=False)
 
