@@ -48,21 +48,31 @@ def describe(value: Any) -> str:
     return f"a value of type `{name}`: {text}"
 
 
-def first_user_frame() -> int:
+def is_hashable(value: object) -> bool:
+    """Whether a value has a hash."""
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+def first_user_frame(*, through: tuple[str, ...] = ()) -> int:
     """Return the `stacklevel` for `warnings.warn` with which a warning names the user's line.
 
-    That is the first frame outside of this package, as seen from the caller of this function.
+    That is the first frame outside of this package, and of those that it is called `through`, as seen from the caller
+    of this function.
     """
     level = 1
     frame = inspect.currentframe()
     frame = frame and frame.f_back
-    while frame is not None and _is_hidden(frame):
+    while frame is not None and _is_hidden(frame, (str(__package__), *through)):
         frame = frame.f_back
         level += 1
     return level
 
 
-def _is_hidden(frame: FrameType) -> bool:
+def _is_hidden(frame: FrameType, packages: tuple[str, ...]) -> bool:
     # The `__init__` that `dataclasses` writes for a class runs in the user's module, but nobody has seen its code.
     is_generated = frame.f_code.co_name == "__init__" and frame.f_code.co_filename == "<string>"
-    return is_generated or frame.f_globals.get("__name__", "").partition(".")[0] == __package__
+    return is_generated or frame.f_globals.get("__name__", "").partition(".")[0] in packages

@@ -18,6 +18,7 @@ from ._module import Module, field
 from ._optimizer_state import first_state, next_state
 from ._sentinel import sentinel
 from ._transforms.conceal import reveal
+from ._transforms.split import Places
 from ._tree.describe import describe_node
 from ._tree.one_level import is_tree_leaf, tree_flatten_one_level
 from ._tree.partition import filter as filter_tree
@@ -165,13 +166,13 @@ class Optimizer(Module):
         """
         leaves, treedef = tree_flatten(model)
         self._check_model(model, len(leaves))
+        places = Places(treedef, self._mask)
+        selected, rest = places.separate(leaves)
 
         def join(params: _PyTree) -> _T:
-            fresh = iter(self._structure.flatten_up_to(params))
-            joined = [next(fresh) if mask else leaf for leaf, mask in zip(leaves, self._mask, strict=True)]
-            return cast(_T, treedef.unflatten(joined))
+            return cast(_T, places.join(self._structure.flatten_up_to(params), rest))
 
-        params = self._select(leaves)
+        params = self._structure.unflatten(selected)
         gradient = self._gradient(grads, model)
         if "grad" in extra_args:
             extra_args["grad"] = self._gradient(extra_args["grad"], model)

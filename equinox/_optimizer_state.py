@@ -16,7 +16,7 @@ from ._jax_tree import tree_flatten
 from ._transforms.conceal import conceal, reveal
 from ._tree.describe import describe_node, describe_place
 from ._tree.predicates import is_array, is_array_like
-from ._tree.prefix import first_difference
+from ._tree.prefix import structural_difference
 
 _PyTree: TypeAlias = Any
 
@@ -79,15 +79,11 @@ def next_state(held: _PyTree, state: _PyTree) -> _PyTree:
 def _why_another_structure(old_state: _PyTree, state: _PyTree) -> str:
     start = "The state that the transformation returns has another structure than the one it got"
     advice = "So it could neither be compiled once nor be used in a loop."
-    # Of two trees that differ, one can still be a prefix of the other, but not both.
-    if (difference := first_difference(old_state, state)) is not None:
-        path, old, new = difference
-    elif (difference := first_difference(state, old_state)) is not None:
-        path, new, old = difference
-    else:
+    difference = structural_difference(old_state, state)
+    if difference is None:
         return f"{start}. {advice}"
-    place = describe_place(path)
-    return f"{start}: at {place} it has {describe_node(new)}, and had {describe_node(old)}. {advice}"
+    path, old, new = difference
+    return f"{start}: at {describe_place(path)} it has {describe_node(new)}, and had {describe_node(old)}. {advice}"
 
 
 def _like(old: Any, new: Any) -> Any:

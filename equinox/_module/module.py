@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import jax
 import jax.numpy as jnp
 
-from .._errors import describe
+from .._errors import describe, is_hashable
 from .._tree.equal import tree_equal
 from .._tree.pretty import tree_pformat
 from . import method
@@ -185,14 +185,6 @@ def _find_unhashable(value: Any, path: str = "") -> tuple[str, Any]:
     elif value.__class__ is tuple:
         parts = ((f"[{index}]", part) for index, part in enumerate(value))
     for name, part in parts:
-        if not _is_hashable(part):
+        if not is_hashable(part):
             return _find_unhashable(part, path + name)
     return path, value
-
-
-def _is_hashable(value: Any) -> bool:
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True

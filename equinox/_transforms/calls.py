@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import jax
 
-from .._errors import describe
+from .._errors import describe, is_hashable
 from .._jax_tree import PyTreeDef, tree_flatten, tree_structure
 from .._tree.predicates import JAX_ARRAY_TYPES, is_array_like
 from .arguments import Arguments
@@ -195,15 +195,6 @@ def _is_representable(leaf: Any) -> bool:
 
 def _identity(leaf: _T) -> _T:
     return leaf
-
-
-def is_hashable(value: Any) -> bool:
-    """Whether a value has a hash."""
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True
 
 
 def _show_key(key: Any) -> str:

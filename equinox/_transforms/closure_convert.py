@@ -149,7 +149,7 @@ def _trace(fn: Callable[..., Any], example: _Structure, example_structs: Iterabl
         leaves, treedef = tree_flatten(fn(*args, **kwargs))
         mask = tuple(map(is_array, leaves))
         static = tuple(None if flag else leaf for leaf, flag in zip(leaves, mask, strict=True))
-        return list(itertools.compress(leaves, mask)), conceal(_Structure(treedef, static, mask), _never)
+        return list(itertools.compress(leaves, mask)), conceal(_Structure(treedef, static, mask), is_array)
 
     closed, (structs, hidden) = jax.make_jaxpr(of_arrays, return_shape=True)(*example_structs)
     output: _Structure = reveal(hidden)
@@ -160,10 +160,6 @@ def _trace(fn: Callable[..., Any], example: _Structure, example_structs: Iterabl
 
 def _identity(arrays: list[Any]) -> list[Any]:
     return arrays
-
-
-def _never(_: Any) -> bool:
-    return False
 
 
 def _match(name: str, call: _PyTree, example: _Structure) -> list[Any]:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, NoReturn, ParamSpec
 
 import jax
 
-from .._errors import describe, first_user_frame
+from .._errors import first_user_frame
 from .._jax_tree import tree_flatten
 from .._module import field
 from .._module.wrapper import copy_names
 from .._tree.predicates import is_array, is_differentiable_array, is_none
 from .arguments import name_of
 from .perturbation import as_arrays, first_place, without_zero
-from .split import split
+from .split import as_pair, split
 from .structure import describe_difference, has_structure
 from .wrapped import Wrapped, check_callable
 
@@ -157,12 +157,7 @@ def _keyword_tangent(name: str, place: str) -> str:
 def _complete(rule: Callable[..., Any], result: Any) -> tuple[Any, Any]:
     """Check what a rule returned, and replace each `None` among the tangents by a zero that JAX understands."""
     name = name_of(rule)
-    pair: Any = tuple
-    if not isinstance(result, pair) or len(result) != 2:
-        raise TypeError(
-            f"The derivative rule `{name}` must return a pair `(out, tangent_out)`. Found {describe(result)}."
-        )
-    out, tangent_out = result
+    out, tangent_out = as_pair(result, f"The derivative rule `{name}`", "(out, tangent_out)")
     if not has_structure(tangent_out, out):
         raise TypeError(
             f"The derivative rule `{name}` must return `(out, tangent_out)`, both with the same structure, where a "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, Ty
 import jax
 import jax.numpy as jnp
 
-from .._errors import describe, first_user_frame
+from .._errors import first_user_frame
 from .._jax_tree import tree_flatten
 from .._module import field
 from .._module.wrapper import copy_names
@@ -16,7 +16,7 @@ from .._tree.predicates import is_array, is_differentiable_array, is_none
 from .arguments import name_of
 from .conceal import conceal, reveal
 from .perturbation import as_arrays, first_place, without_zero
-from .split import Places, split
+from .split import Places, as_pair, split
 from .structure import describe_difference, has_structure
 from .wrapped import Wrapped, check_callable
 
@@ -219,13 +219,7 @@ def _not_differentiable(name: str, place: str) -> str:
 
 
 def _pair(rule: Callable[..., Any], result: Any) -> tuple[Any, Any]:
-    pair: Any = tuple
-    if not isinstance(result, pair) or len(result) != 2:
-        raise TypeError(
-            f"The forward pass `{name_of(rule)}` must return a pair `(out, residuals)`. Found {describe(result)}."
-        )
-    out, residuals = result
-    return out, residuals
+    return as_pair(result, f"The forward pass `{name_of(rule)}`", "(out, residuals)")
 
 
 def _gradients(rule: Callable[..., Any], gradient: Any, arrays: list[Any], places: Places) -> list[Any]:

@@ -17,7 +17,7 @@ from .._errors import describe
 from .._jax_tree import KeyPath, keystr
 from .._tree.describe import describe_node
 from .._tree.one_level import flatten_one_level_with_path
-from .._tree.prefix import first_difference
+from .._tree.prefix import structural_difference
 from .conceal import is_same_static
 
 _PyTree: TypeAlias = Any
@@ -144,12 +144,7 @@ def _show_node(node: Any) -> str:
 
 def structure_difference(place: _Place, before: _PyTree, after: _PyTree) -> Difference:
     """The first difference in structure of two trees that have different ones."""
-    found = first_difference(before, after)
-    if found is None:  # `before` has a leaf where `after` has more, or they differ in what has no place
-        reverse = first_difference(after, before)
-        path, new, old = ((), after, before) if reverse is None else reverse
-    else:
-        path, old, new = found
+    path, old, new = structural_difference(before, after) or ((), before, after)
     field = _static_field_difference(old, new)
     if field is None:
         return Difference(place(path), "structure", _show_node(old), _show_node(new))

@@ -14,7 +14,7 @@ from .._tree.predicates import is_array, is_array_like
 from .arguments import Arguments, locate_leaves, name_of
 from .conceal import conceal, reveal
 from .selection import Selection
-from .split import split_aux
+from .split import Places, split_aux
 from .wrapped import Wrapped
 
 
@@ -50,19 +50,15 @@ class Differentiated(Wrapped):
 
         trees = [args[position] for position in positions]
         leaves, treedef = tree_flatten(trees)
-        mask = options.selection.mask(leaves, names, trees)
-        selected = [leaf for leaf, is_selected in zip(leaves, mask, strict=True) if is_selected]
+        places = Places(treedef, tuple(options.selection.mask(leaves, names, trees)))
+        selected, rest = places.separate(leaves)
         if not all(_is_differentiable(leaf, options.allow_int) for leaf in selected):
-            places = [
-                place for place, is_selected in zip(locate_leaves(names(), trees), mask, strict=True) if is_selected
-            ]
-            raise TypeError(_not_differentiable(self._transformation, selected, places, options.allow_int))
+            located, _ = places.separate(locate_leaves(names(), trees))
+            raise TypeError(_not_differentiable(self._transformation, selected, located, options.allow_int))
 
         def of_selected(selected: list[Any]) -> Any:
-            fresh = iter(selected)
-            joined = [next(fresh) if is_selected else leaf for leaf, is_selected in zip(leaves, mask, strict=True)]
             arguments = list(args)
-            for position, tree in zip(positions, treedef.unflatten(joined), strict=True):
+            for position, tree in zip(positions, places.join(selected, rest), strict=True):
                 arguments[position] = tree
             output = function(*arguments, **kwargs)
             if options.has_aux:
@@ -77,8 +73,7 @@ class Differentiated(Wrapped):
             allow_int=options.allow_int,
             **dict(options.jax_options),
         )(selected)
-        fresh = iter(gradient)
-        gradients = treedef.unflatten([next(fresh) if is_selected else None for is_selected in mask])
+        gradients = places.outline(gradient)
         gradient = gradients[0] if isinstance(options.argnums, int) else tuple(gradients)
         if options.has_aux:
             output = output[0], reveal(output[1])

@@ -13,13 +13,13 @@ from typing import Any, Final
 
 import jax
 
-from .._errors import describe
+from .._errors import describe, is_hashable
 from .._jax_tree import keystr, tree_flatten, tree_flatten_with_path
 from .._runtime.guard import Guard, UninspectedError
 from .._tree.predicates import is_array
 from .arguments import Arguments, name_of
 from .cache import Bounded, find_anchor, shared, weak_reference
-from .calls import ADVICE, CONVERSION_ERRORS, Call, CallReader, UnhashableLeafError, is_hashable
+from .calls import ADVICE, CONVERSION_ERRORS, Call, CallReader, UnhashableLeafError
 from .conceal import Concealed
 from .configuration import Configuration, NotSelectedError, configure
 from .history import History, Origin

@@ -2,13 +2,12 @@
 
 import dataclasses
 import functools
-import inspect
 import warnings
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Final
 
-from .._errors import locate
+from .._errors import first_user_frame, locate
 from .._jax_tree import KeyPath, keystr, tree_flatten, tree_flatten_with_path
 from .difference import Difference, DifferenceKind, leaf_difference, structure_difference
 from .dispatch import Dispatcher
@@ -204,15 +203,4 @@ def _switch(enabled: bool) -> None:
 def _warn(history: History, signature: Signature) -> None:
     explanation = _explain_miss(history, signature)
     if explanation.traces or explanation.differences:
-        warnings.warn(str(explanation), RecompilationWarning, stacklevel=_first_user_frame())
-
-
-def _first_user_frame() -> int:
-    """The `stacklevel` for the caller of this function, to name the line that calls the compiled function."""
-    level = 1
-    frame = inspect.currentframe()
-    frame = frame and frame.f_back
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("equinox", "jax"):
-        frame = frame.f_back
-        level += 1
-    return level
+        warnings.warn(str(explanation), RecompilationWarning, stacklevel=first_user_frame(through=("jax",)))

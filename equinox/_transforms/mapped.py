@@ -97,7 +97,7 @@ class Mapped(Wrapped):
                 if is_dynamic[i] and not is_stacked[i]:
                     same[i, f"output{keystr(path)}"] = leaf
         rest = Template(treedef, leaves, is_dynamic, None), tuple(itertools.compress(axes, is_dynamic))
-        return list(itertools.compress(leaves, is_stacked)), same, conceal(rest, _never)
+        return list(itertools.compress(leaves, is_stacked)), same, conceal(rest, is_array)
 
     def _check_output(self, output: Any, i: int, leaf: Any, axis: int) -> None:
         """Raise an error if the i-th leaf of the output, which is this one, cannot be stacked along this axis."""
@@ -134,7 +134,3 @@ def reject_keywords(transformation: str, function: Any, kwargs: dict[str, Any]) 
 
 def _move(leaf: Any, axis: int) -> Any:
     return leaf if axis == 0 else jnp.moveaxis(leaf, 0, axis)
-
-
-def _never(_: Any) -> bool:
-    return False

@@ -57,10 +57,13 @@ def split(tree: Any, is_selected: Callable[[Any], bool]) -> tuple[list[Any], Rem
 
 def split_aux(function: Callable[..., Any], output: Any) -> tuple[Any, Any]:
     """Take apart what a function with `has_aux=True` returned."""
+    return as_pair(output, f"With `has_aux=True`, `{name_of(function)}`", "(value, aux)")
+
+
+def as_pair(output: Any, function: str, parts: str) -> tuple[Any, Any]:
+    """Take apart what a function returned, which is to be a pair of these parts."""
     pair: Any = tuple
     if not isinstance(output, pair) or len(output) != 2:
-        raise TypeError(
-            f"With `has_aux=True`, `{name_of(function)}` must return a pair `(value, aux)`. Found {describe(output)}."
-        )
-    value, aux = output
-    return value, aux
+        raise TypeError(f"{function} must return a pair `{parts}`. Found {describe(output)}.")
+    first, second = output
+    return first, second

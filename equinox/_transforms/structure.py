@@ -6,7 +6,7 @@ from .._jax_tree import tree_structure
 from .._tree.describe import describe_node, describe_place
 from .._tree.one_level import is_tree_leaf
 from .._tree.predicates import IsLeaf, is_none
-from .._tree.prefix import first_difference
+from .._tree.prefix import structural_difference
 
 
 def has_structure(tree: Any, expected: Any, is_leaf: IsLeaf = is_none) -> bool:
@@ -24,10 +24,6 @@ def describe_difference(name: str, tree: Any, expected: Any, leaf: str, is_leaf:
     - `leaf`: what to call the leaves of that.
     - `is_leaf`: as for `has_structure`.
     """
-    difference = first_difference(tree, expected, is_leaf)
-    if difference is not None:
-        path, found, wanted = difference
-    else:  # what is found is a prefix of what is wanted, and something stands where more was wanted
-        path, wanted, found = first_difference(expected, tree, is_leaf) or ((), expected, tree)
+    path, found, wanted = structural_difference(tree, expected, is_leaf) or ((), tree, expected)
     wanted_text = leaf if wanted is not None and is_tree_leaf(wanted) else describe_node(wanted)
     return f"At {describe_place(path)}, `{name}` has {describe_node(found)}. Expected {wanted_text}."

@@ -72,6 +72,24 @@ def first_difference(
     return None
 
 
+def structural_difference(
+    tree: _PyTree, other: _PyTree, is_leaf: IsLeaf = None
+) -> tuple[KeyPath, _PyTree, _PyTree] | None:
+    """Find the first place where two trees of different structures part: neither need be a prefix of the other.
+
+    **Returns**
+
+    The key path of the place and the two nodes found there; `None` if they differ in what has no place.
+    """
+    if (difference := first_difference(tree, other, is_leaf)) is not None:
+        return difference
+    # A leaf of `tree` stands where `other` has more.
+    if (difference := first_difference(other, tree, is_leaf)) is not None:
+        path, other_node, node = difference
+        return path, node, other_node
+    return None
+
+
 def _only_static_data(prefix_node: _PyTree, node: _PyTree) -> str:
     alike = describe_node(prefix_node) == describe_node(node)
     return ", with different static data" if alike else ""

@@ -15,11 +15,7 @@ import pytest
 import equinox as eqx
 from equinox._transforms import cache
 from equinox._transforms.cache import ANCHOR, Bounded, shared
-
-JIT = [
-    pytest.param(ft.partial(eqx.jitf, filter_fn=eqx.is_array), id="jitf"),
-    pytest.param(eqx.filter_jit, id="filter_jit"),
-]
+from tests.jit_variants import JIT
 
 
 class CountsTraces:

@@ -17,18 +17,7 @@ import pytest
 
 import equinox as eqx
 from equinox._transforms.dispatch import Dispatcher
-
-
-def is_array(leaf):
-    return eqx.is_array(leaf)
-
-
-#: Both ways to trace arrays, and the way in which nothing is known of the filter.
-JIT = [
-    pytest.param(ft.partial(eqx.jitf, filter_fn=eqx.is_array), id="jitf"),
-    pytest.param(ft.partial(eqx.jitf, filter_fn=is_array), id="jitf with any function"),
-    pytest.param(eqx.filter_jit, id="filter_jit"),
-]
+from tests.jit_variants import JIT_AND_ANY_FILTER as JIT
 
 
 class Model(eqx.Module):

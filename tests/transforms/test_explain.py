@@ -18,17 +18,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import equinox as eqx
 from equinox.debug import Difference, Explanation, RecompilationWarning, log_recompiles
-
-
-def is_array(leaf):
-    return eqx.is_array(leaf)
-
-
-JIT = [
-    pytest.param(ft.partial(eqx.jitf, filter_fn=eqx.is_array), id="jitf"),
-    pytest.param(ft.partial(eqx.jitf, filter_fn=is_array), id="jitf with any function"),
-    pytest.param(eqx.filter_jit, id="filter_jit"),
-]
+from tests.jit_variants import JIT_AND_ANY_FILTER as JIT
 
 
 class Layer(eqx.Module):

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import equinox as eqx
+from tests.jit_variants import JIT
 from tests.strategies import leaves, pytrees
 
 
@@ -31,13 +32,6 @@ def nothing(leaf):
 
 def is_tracer(leaf):
     return isinstance(leaf, jax.core.Tracer)
-
-
-#: The two transformations, both tracing arrays.
-JIT = [
-    pytest.param(ft.partial(eqx.jitf, filter_fn=eqx.is_array), id="jitf"),
-    pytest.param(eqx.filter_jit, id="filter_jit"),
-]
 
 
 def assert_same_values(actual, expected):

@@ -1,7 +1,6 @@
 """Compiled functions inside other transformations, under other settings of JAX, and in several threads at once."""
 
 import contextlib
-import functools as ft
 import threading
 import typing
 from concurrent.futures import ThreadPoolExecutor
@@ -12,17 +11,7 @@ import numpy as np
 import pytest
 
 import equinox as eqx
-
-
-def is_array(leaf):
-    return eqx.is_array(leaf)
-
-
-JIT = [
-    pytest.param(ft.partial(eqx.jitf, filter_fn=eqx.is_array), id="jitf"),
-    pytest.param(ft.partial(eqx.jitf, filter_fn=is_array), id="jitf with any function"),
-    pytest.param(eqx.filter_jit, id="filter_jit"),
-]
+from tests.jit_variants import JIT_AND_ANY_FILTER as JIT
 
 
 class Scale(eqx.Module):

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import equinox as eqx
+from tests.jit_variants import JIT
 
 
 class Affine(eqx.Module):
@@ -40,13 +41,6 @@ def nothing(leaf):
 
 def is_tracer(leaf):
     return isinstance(leaf, jax.core.Tracer)
-
-
-#: The two transformations, both tracing arrays.
-JIT = [
-    pytest.param(ft.partial(eqx.jitf, filter_fn=eqx.is_array), id="jitf"),
-    pytest.param(eqx.filter_jit, id="filter_jit"),
-]
 
 
 # How to apply it

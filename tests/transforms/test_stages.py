@@ -1,6 +1,5 @@
 """Compiling ahead of time: tracing, lowering and compiling are steps of their own."""
 
-import functools as ft
 import typing
 
 import jax
@@ -10,11 +9,8 @@ import pytest
 from jax import stages
 
 import equinox as eqx
+from tests.jit_variants import JIT
 
-JIT = [
-    pytest.param(ft.partial(eqx.jitf, filter_fn=eqx.is_array), id="jitf"),
-    pytest.param(eqx.filter_jit, id="filter_jit"),
-]
 each_jit = pytest.mark.parametrize("jit", JIT)
 
 

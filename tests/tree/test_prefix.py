@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equinox._jax_tree import tree_flatten
+from equinox._jax_tree import keystr, tree_flatten
 from equinox._tree.predicates import is_none
-from equinox._tree.prefix import first_difference, flatten_up_to
+from equinox._tree.prefix import first_difference, flatten_up_to, structural_difference
 from tests.strategies import Pair, Point, Record, pytrees, same_tree
 
 
@@ -65,3 +65,19 @@ def test_the_first_difference_is_the_leftmost() -> None:
     assert difference is not None
     path, prefix_node, node = difference
     assert (jax.tree_util.keystr(path), prefix_node, node) == ("[0]", [1], 1)
+
+
+@pytest.mark.parametrize(
+    ("tree", "other", "path"),
+    [([1, (2, 3)], [1, 2], "[1]"), ([1, 2], [1, (2, 3)], "[1]"), ({"a": 1}, {"b": 1}, ""), ([1], (1,), "")],
+)
+def test_where_trees_part_is_found_whichever_of_them_has_more(tree: Any, other: Any, path: str) -> None:
+    found = structural_difference(tree, other)
+    assert found is not None
+    place, node, other_node = found
+    assert keystr(place) == path
+    assert (node, other_node) == ((tree[1], other[1]) if path else (tree, other))
+
+
+def test_trees_of_one_structure_part_nowhere() -> None:
+    assert structural_difference([1, (2, 3)], [4, (5, 6)]) is None
