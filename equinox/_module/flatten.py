@@ -1,4 +1,4 @@
-"""How a class becomes a PyTree node: its flatten and unflatten functions are generated as straight-line code.
+"""How a class becomes a PyTree node: the functions that take it apart and put it together are straight-line code.
 
 For `class Linear` with the children `weight`, `bias` and the static field `size`, this is all that is generated:
 
@@ -19,7 +19,18 @@ def unflatten(aux, children):
     module.size = x2
     module.__class__ = Linear
     return module
+
+def join(first, second):
+    if type(second) is not Linear or (first.size,) != (second.size,):
+        raise StructureMismatchError
+    x0 = x if type(x := first.weight) in ARRAYS else join_any(x, second.weight)
+    x1 = x if type(x := first.bias) in ARRAYS else join_any(x, second.bias)
+    x2 = first.size
+    ...
+    return module
 ```
+
+(`join` is what `combine` does to two instances. It ends like `unflatten`.)
 
 A `Blank` is an object without behaviour that attributes can be given to; becoming an instance of the class is the last
 thing that happens to it. (Going through `object.__setattr__`, attribute by attribute, takes three times as long.) Each
@@ -27,8 +38,8 @@ class has a `Blank` of its own, so that Python lets its instances share the name
 
 An *irregular* instance has attributes other than exactly the class's fields: a field with a default that `__init__`
 never assigned and that therefore is read from the class, or the name and docstring that `module_update_wrapper` gave
-it. Most classes never have one. When a class meets its first, the two functions get other code, which looks out for
-irregular instances before it does the same.
+it. Most classes never have one. When a class meets its first, `flatten` and `unflatten` get other code, which looks out
+for irregular instances before it does the same, and `join` is given up.
 """
 
 import dataclasses
@@ -39,6 +50,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import jax.tree_util as jtu
+
+from .._tree.join import StructureMismatchError, join, joiners
+from .._tree.predicates import JAX_ARRAY_TYPES
 
 #: The attributes of a function that a Module which wraps a function takes over.
 WRAPPER_NAMES: Final = ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__")
@@ -99,6 +113,7 @@ class Layout:
         self.blank = None if slots else _blank_for(cls)
         self._slots = slots
         self._keys = _keys(self.children)
+        self._variables = {name: f"x{i}" for i, name in enumerate(self.names)}
         # The global variables of the generated code.
         self._namespace: dict[str, Any] = {
             "flatten_irregular": self._flatten_irregular,
@@ -108,17 +123,22 @@ class Layout:
             "new": object.__new__,
             "fill": self.fill,
             "cls": cls,
+            "StructureMismatchError": StructureMismatchError,
+            "ARRAYS": JAX_ARRAY_TYPES,
+            "join_any": join,
         }
         self._has_irregular = False
         run_generated(self._source(), cls, self._namespace)
         self.flatten = self._namespace["flatten"]
         self.unflatten = self._namespace["unflatten"]
+        joiners[cls] = self._namespace["join"]
         jtu.register_pytree_with_keys(cls, self._flatten_with_keys, self.unflatten, flatten_func=self.flatten)
 
     def note_irregular(self) -> None:
         """Make the generated code look out for irregular instances from now on."""
         if not self._has_irregular:
             self._has_irregular = True
+            del joiners[self.cls]
             run_generated(self._source(), self.cls, self._namespace)
             # JAX holds on to the functions themselves, whose code can be exchanged.
             functions: tuple[Any, ...] = (self.flatten, self.unflatten)
@@ -134,29 +154,51 @@ class Layout:
             object.__setattr__(module, "__dict__", attributes)
 
     def _source(self) -> list[str]:
-        reads = {name: f"module.{name}, " for name in self.names}
-        variables = {name: f"x{i}" for i, name in enumerate(self.names)}
-        children, static = ("".join(reads[name] for name in names) for names in (self.children, self.static))
-        lines = ["def flatten(module):"]
-        if not self._has_irregular:
-            lines += [
-                "    try:",
-                f"        return ({children}), ({static})",
-                "    except AttributeError:",
-                "        pass",
-            ]
-        lines += ["    return flatten_irregular(module)", "", "def unflatten(aux, children):"]
+        return [*self._flatten_source(), "", *self._unflatten_source(), "", *self._join_source()]
+
+    def _flatten_source(self) -> list[str]:
+        irregular = ["    return flatten_irregular(module)"]
+        if self._has_irregular:
+            return ["def flatten(module):", *irregular]
+        children, static = _tuple_of("module", self.children), _tuple_of("module", self.static)
+        return [
+            "def flatten(module):",
+            "    try:",
+            f"        return {children}, {static}",
+            "    except AttributeError:",
+            "        pass",
+            *irregular,
+        ]
+
+    def _unflatten_source(self) -> list[str]:
+        lines = ["def unflatten(aux, children):"]
         if self._has_irregular:
             lines += ["    if type(aux) is Irregular:", "        return unflatten_irregular(aux, children)"]
         for names, values in ((self.children, "children"), (self.static, "aux")):
             if names:
-                lines.append(f"    {', '.join(variables[name] for name in names)}, = {values}")
+                lines.append(f"    {', '.join(self._variables[name] for name in names)}, = {values}")
+        return [*lines, *self._build_source()]
+
+    def _join_source(self) -> list[str]:
+        lines = ["def join(first, second):", "    if type(second) is not cls"]
+        if self.static:
+            lines[-1] += f" or {_tuple_of('first', self.static)} != {_tuple_of('second', self.static)}"
+        lines[-1] += ":"
+        lines.append("        raise StructureMismatchError")
+        for name in self.children:
+            child = f"x if type(x := first.{name}) in ARRAYS else join_any(x, second.{name})"
+            lines.append(f"    {self._variables[name]} = {child}")
+        lines += [f"    {self._variables[name]} = first.{name}" for name in self.static]
+        return [*lines, *self._build_source()]
+
+    def _build_source(self) -> list[str]:
+        """Make an instance of the variables."""
         if self.blank is None:
-            attributes = ", ".join(f"{name!r}: {variable}" for name, variable in variables.items())
-            lines += ["    module = new(cls)", f"    fill(module, {{{attributes}}})"]
+            attributes = ", ".join(f"{name!r}: {variable}" for name, variable in self._variables.items())
+            lines = ["    module = new(cls)", f"    fill(module, {{{attributes}}})"]
         else:
-            lines.append("    module = Blank()")
-            lines += [f"    module.{name} = {variable}" for name, variable in variables.items()]
+            lines = ["    module = Blank()"]
+            lines += [f"    module.{name} = {variable}" for name, variable in self._variables.items()]
             lines.append("    module.__class__ = cls")
         return [*lines, "    return module"]
 
@@ -186,6 +228,10 @@ class Layout:
         module = object.__new__(cls)
         self.fill(module, dict(zip(aux.children, children, strict=True)) | dict(aux.static) | aux.names.values)
         return module
+
+
+def _tuple_of(variable: str, attributes: tuple[str, ...]) -> str:
+    return f"({''.join(f'{variable}.{name}, ' for name in attributes)})"
 
 
 def _keys(names: Iterable[str]) -> tuple[Any, ...]:

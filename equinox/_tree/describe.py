@@ -29,6 +29,11 @@ def describe_node(node: _PyTree) -> str:
     return f"a `{type(node).__qualname__}` " + (f"with the children `{shown}`" if keys else "without children")
 
 
+def note_static_data(node: _PyTree, other: _PyTree) -> str:
+    """What to add to the descriptions of two nodes that differ, if the descriptions do not."""
+    return ", with different static data" if describe_node(node) == describe_node(other) else ""
+
+
 def describe_place(path: KeyPath) -> str:
     """Write a key path as it stands in a message: `.layers[0]`, in backticks, or "the root" if it is empty."""
     return f"`{keystr(path)}`" if path else "the root"

@@ -17,7 +17,8 @@ from .._jax_tree import (
     tree_structure,
     treedef_is_leaf,
 )
-from .describe import describe_node
+from .describe import describe_node, note_static_data
+from .join import StructureMismatchError, join, join_leaves
 from .one_level import flatten_one_level_with_path, is_tree_leaf
 from .predicates import IsLeaf, is_none
 from .prefix import flatten_up_to
@@ -113,9 +114,8 @@ def combine(pytree: _T, /, *pytrees: _T, is_leaf: IsLeaf = None) -> _T:
 
     ```
     """
-    stop = is_none if is_leaf is None else _or_none(is_leaf)
     for index, other in enumerate(pytrees):
-        pytree = _combine_two(pytree, other, stop, f"pytrees[{index}]")
+        pytree = _combine_two(pytree, other, is_leaf, f"pytrees[{index}]")
     return pytree
 
 
@@ -190,17 +190,18 @@ def _not_a_rule(filter_spec: _PyTree, index: int) -> str:
     return f"{found}; expected `True`, `False`, or a function from a leaf to a truth value."
 
 
-def _combine_two(first: _PyTree, second: _PyTree, stop: Callable[[Any], bool], argument: str) -> _PyTree:
-    leaves, treedef = tree_flatten(first, stop)
+def _combine_two(first: _PyTree, second: _PyTree, is_leaf: IsLeaf, argument: str) -> _PyTree:
+    stop = is_none if is_leaf is None else _or_none(is_leaf)
     try:
-        others = treedef.flatten_up_to(second)
-    except ValueError:
-        return _join(first, second, stop, argument)
-    return treedef.unflatten([b if a is None else a for a, b in zip(leaves, others, strict=True)])
+        return join(first, second) if is_leaf is None else join_leaves(first, second, stop)
+    except (StructureMismatchError, AttributeError):  # the latter where an instance is incomplete
+        return _combine_by_steps(first, second, stop, argument)
 
 
-def _join(first: _PyTree, second: _PyTree, stop: Callable[[Any], bool], argument: str, path: KeyPath = ()) -> _PyTree:
-    """Join step by step, where somewhere a `None` in the second PyTree stands against a subtree in the first."""
+def _combine_by_steps(
+    first: _PyTree, second: _PyTree, stop: Callable[[Any], bool], argument: str, path: KeyPath = ()
+) -> _PyTree:
+    """Combine step by step, where somewhere a `None` in the second PyTree stands against a subtree in the first."""
     if first is None:
         return second
     if second is None or stop(first) or is_tree_leaf(first):
@@ -210,8 +211,8 @@ def _join(first: _PyTree, second: _PyTree, stop: Callable[[Any], bool], argument
     if other_def != treedef:
         raise ValueError(
             f"{locate(argument, path)}: found {describe_node(second)}, where an earlier argument has "
-            f"{describe_node(first)}. The arguments must have the same structure, except that a `None` in one may "
-            "stand against a subtree in another."
+            f"{describe_node(first)}{note_static_data(second, first)}. The arguments must have the same structure, "
+            "except that a `None` in one may stand against a subtree in another."
         )
     pairs = zip(children, others, strict=True)
-    return treedef.unflatten([_join(a, b, stop, argument, path + key) for (key, a), (_, b) in pairs])
+    return treedef.unflatten([_combine_by_steps(a, b, stop, argument, path + key) for (key, a), (_, b) in pairs])

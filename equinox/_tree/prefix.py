@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from .._errors import locate
 from .._jax_tree import KeyPath, PyTreeDef, tree_flatten
-from .describe import describe_node
+from .describe import describe_node, note_static_data
 from .one_level import flatten_one_level_with_path, is_tree_leaf
 from .predicates import IsLeaf
 
@@ -44,7 +44,7 @@ def flatten_up_to(
         path, prefix_node, node = difference
         raise ValueError(
             f"{locate(argument, path)}: found {describe_node(prefix_node)}, where `{tree_argument}` has "
-            f"{describe_node(node)}{_only_static_data(prefix_node, node)}. `{argument}` must have the containers of "
+            f"{describe_node(node)}{note_static_data(prefix_node, node)}. `{argument}` must have the containers of "
             f"`{tree_argument}` from the root downwards; it may stop early with a leaf, which then stands for "
             "everything below."
         ) from error
@@ -88,8 +88,3 @@ def structural_difference(
         path, other_node, node = difference
         return path, node, other_node
     return None
-
-
-def _only_static_data(prefix_node: _PyTree, node: _PyTree) -> str:
-    alike = describe_node(prefix_node) == describe_node(node)
-    return ", with different static data" if alike else ""

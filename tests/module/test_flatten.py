@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jax.tree_util import GetAttrKey, keystr
 
-from equinox import Module, field, module_update_wrapper
+from equinox import Module, combine, field, is_array, module_update_wrapper, partition
 from tests.module_strategies import modules
 from tests.strategies import leaves, same_tree
 from tests.untyped import untyped
@@ -444,3 +444,73 @@ def test_the_names_of_a_wrapper_are_part_of_the_structure_by_value() -> None:
     assert structure(first) != structure(plain)
     assert jax.tree.leaves(plain) == [f]
     assert untyped(round_trip(first)).__name__ == "f"
+
+
+# Joining
+
+
+class Layer(Module):
+    weight: Any
+    activation: Any
+    size: int = field(static=True, default=1)
+
+
+class OtherLayer(Layer):
+    pass
+
+
+class Unassigned(Module):
+    weight: Any
+    scale: float = 2.0
+
+    def __init__(self, weight: Any) -> None:
+        self.weight = weight
+
+
+def test_two_instances_are_joined_without_flattening_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("flattened")
+
+    array = jnp.ones(2)
+    halves = Layer([array], None), Layer(None, (len,))
+    monkeypatch.setattr("equinox._tree.join.tree_flatten", refuse)
+    joined = combine(*halves)
+    assert type(joined) is Layer
+    assert (joined.weight, joined.activation, joined.size) == ([array], (len,), 1)
+
+
+@pytest.mark.parametrize(
+    ("other", "found"),
+    [(Layer(None, len, 2), "different static data"), (OtherLayer(None, len), "found a `OtherLayer`")],
+    ids=["static field", "subclass"],
+)
+def test_instances_that_differ_in_class_or_static_fields_are_not_joined(other: Layer, found: str) -> None:
+    with pytest.raises(ValueError, match=rf"argument `pytrees\[0\]`, leaf `\[0\]`.*{found}"):
+        combine([Layer(jnp.ones(2), None)], [other])
+
+
+def test_irregular_instances_are_joined_as_such() -> None:
+    array = jnp.ones(2)
+    assert vars(combine(Unassigned(None), Unassigned(array))) == {"weight": array}
+
+
+def test_a_wrapper_keeps_its_names_when_it_is_joined() -> None:
+    class Wrapper(Module):
+        function: Any
+
+        @property
+        def __wrapped__(self) -> Any:
+            return self.function
+
+    def f(x: int) -> None: ...
+
+    wrapper = untyped(module_update_wrapper(Wrapper(f)))
+    assert combine(*partition(wrapper, is_array)).__name__ == "f"
+
+
+def test_incomplete_instances_are_joined_as_far_as_they_go() -> None:
+    array = jnp.ones(2)
+    first, second = object.__new__(Layer), object.__new__(Layer)
+    object.__setattr__(first, "weight", array)
+    object.__setattr__(second, "weight", None)
+    assert vars(combine(first, second)) == {"weight": array}
