@@ -16,8 +16,8 @@ MINIMUM := $(VENV)-minimum
 PYTHONS := $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3)
 OLDEST_PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3)
 
-# Tests that share something slow to make are a group (`pytest.mark.xdist_group`), and run in one worker.
-WORKERS := -n auto --dist loadgroup
+# Each worker gets tests that follow one another, which share what is slow to make: programs that were compiled, fixtures.
+WORKERS := -n auto --dist worksteal
 
 .PHONY: help
 help: ## list these commands

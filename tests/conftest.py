@@ -7,8 +7,11 @@ CPU, so that its numbers are the same everywhere.
 import os
 from collections.abc import Iterator
 
-# Each worker of pytest-xdist would otherwise claim most of an accelerator's memory. JAX reads this when it is imported.
+# JAX reads these variables when it is imported.
+# Each worker of pytest-xdist would otherwise claim most of an accelerator's memory.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+# Tests compile much and compute little: without most of XLA's optimisations the whole run takes half as long.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 import jax
 import pytest

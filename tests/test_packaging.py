@@ -22,9 +22,6 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 STUBS = sorted(path.relative_to(ROOT / "stubs") for path in (ROOT / "stubs").rglob("*.pyi"))
 ABOUT = f"equinox-{eqx.__version__}.dist-info"
 
-# What one worker of pytest-xdist has built serves all of these tests.
-pytestmark = pytest.mark.xdist_group("packaging")
-
 
 def build(folder: Path, *options: str) -> list[Path]:
     """Build distributions, with the build backend that is installed here: that needs no network."""

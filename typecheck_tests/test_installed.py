@@ -14,8 +14,6 @@ from typecheck_tests.expectations import differences, read_markers
 
 PROGRAMS = ("quick_example.py", "decorators.py", "train_with_optax.py")
 
-pytestmark = pytest.mark.xdist_group("packaging")
-
 
 def install(environment: Path, *what: str) -> None:
     """Install the library, with the tools that are there: that needs no network."""

@@ -207,7 +207,7 @@ class State:
         return state
 
 
-def make_with_state(fn: Callable[_P, _T]) -> Callable[_P, tuple[_T, State]]:
+def make_with_state(make_model: Callable[_P, _T]) -> Callable[_P, tuple[_T, State]]:
     """Turn a class, or a function that makes a model, into a function that makes a model and its first state.
 
     Every [`StateIndex`][equinox.nn.StateIndex] is named after its place in the model, so that models which are made in
@@ -216,11 +216,11 @@ def make_with_state(fn: Callable[_P, _T]) -> Callable[_P, tuple[_T, State]]:
 
     **Arguments**
 
-    - `fn`: a callable that returns a PyTree.
+    - `make_model`: a callable that returns a PyTree.
 
     **Returns**
 
-    A function with the parameters of `fn` that returns a pair: the model and its [`State`][equinox.nn.State].
+    A function with the parameters of `make_model` that returns a pair: the model and its [`State`][equinox.nn.State].
 
     **Raises** (on calling the result)
 
@@ -241,9 +241,9 @@ def make_with_state(fn: Callable[_P, _T]) -> Callable[_P, tuple[_T, State]]:
     ```
     """
 
-    @functools.wraps(fn, updated=())  # what a class has in its `__dict__` is not for a function
+    @functools.wraps(make_model, updated=())  # what a class has in its `__dict__` is not for a function
     def make(*args: _P.args, **kwargs: _P.kwargs) -> tuple[_T, State]:
-        model = fn(*args, **kwargs)
+        model = make_model(*args, **kwargs)
         root = type(model).__name__
 
         def name(path: KeyPath, node: Any) -> Any:

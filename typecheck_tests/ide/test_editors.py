@@ -9,8 +9,6 @@ import pytest
 
 from typecheck_tests.ide.editors import SERVERS, Editor, JediEditor, ServerEditor
 
-pytestmark = pytest.mark.xdist_group("editors")
-
 EDITORS = (*SERVERS, "jedi")
 #: Those whose texts are the same but for the layout. What the others show they write in ways of their own.
 ALIKE = ("pyright", "basedpyright", "jedi")
