@@ -1,0 +1,75 @@
+"""What libraries build on that are themselves built on this one: loops, primitives, guards, small tools."""
+
+from .._enumeration import Enumeration as Enumeration
+from .._module import AbstractClassVar as AbstractClassVar
+from .._module import AbstractVar as AbstractVar
+from .._runtime.assert_dce import assert_dce as assert_dce
+from .._runtime.error_if import branched_error_if as branched_error_if
+from .._runtime.error_if import error_if as error_if
+from .._runtime.unvmap import unvmap_all as unvmap_all
+from .._runtime.unvmap import unvmap_all_p as unvmap_all_p
+from .._runtime.unvmap import unvmap_any as unvmap_any
+from .._runtime.unvmap import unvmap_any_p as unvmap_any_p
+from .._runtime.unvmap import unvmap_max as unvmap_max
+from .._runtime.unvmap import unvmap_max_p as unvmap_max_p
+from .._tree.pretty import TreeWLCustom as TreeWLCustom
+from ..debug._announce_transform import announce_jaxpr_p as announce_jaxpr_p
+from ..debug._announce_transform import announce_transform as announce_transform
+from ..debug._backward_nan import backward_nan as _backward_nan
+from ..debug._breakpoint_if import breakpoint_if as breakpoint_if
+from ..debug._dce import inspect_dce as inspect_dce
+from ..debug._dce import store_dce as store_dce
+from ._buffer import MaybeBuffer as MaybeBuffer
+from ._buffer import buffer_at_set as buffer_at_set
+from ._buffer import maybe_set_p as maybe_set_p
+from ._cached_eval_shape import cached_filter_eval_shape as cached_filter_eval_shape
+from ._closure_to_pytree import closure_to_pytree as closure_to_pytree
+from ._container_meta import ContainerMeta as ContainerMeta
+from ._documentation import doc_remove_args as doc_remove_args
+from ._documentation import doc_repr as doc_repr
+from ._eval_zero import eval_empty as eval_empty
+from ._eval_zero import eval_zero as eval_zero
+from ._finalise import finalise_eval_jaxpr as finalise_eval_jaxpr
+from ._finalise import finalise_fn as finalise_fn
+from ._finalise import finalise_jaxpr as finalise_jaxpr
+from ._finalise import finalise_jaxpr_as_fn as finalise_jaxpr_as_fn
+from ._finalise import finalise_make_jaxpr as finalise_make_jaxpr
+from ._finalise import primitive_finalisations as primitive_finalisations
+from ._finalise import register_impl_finalisation as register_impl_finalisation
+from ._get_key import GetKey as GetKey
+from ._hashable_partition import hashable_combine as hashable_combine
+from ._hashable_partition import hashable_partition as hashable_partition
+from ._left_broadcast_to import left_broadcast_to as left_broadcast_to
+from ._materialise_zeros import materialise_zeros as materialise_zeros
+from ._neighbours import nextafter as nextafter
+from ._neighbours import prevbefore as prevbefore
+from ._noinline import noinline as noinline
+from ._noinline import noinline_p as noinline_p
+from ._nonbatchable import nonbatchable as nonbatchable
+from ._nonbatchable import nonbatchable_p as nonbatchable_p
+from ._nondifferentiable import nondifferentiable as nondifferentiable
+from ._nondifferentiable_backward import nondifferentiable_backward as nondifferentiable_backward
+from ._nondifferentiable_backward import nondifferentiable_backward_p as nondifferentiable_backward_p
+from ._nontraceable import nontraceable as nontraceable
+from ._nontraceable import nontraceable_p as nontraceable_p
+from ._omega import ω as ω  # noqa: PLC2403 # its name
+from ._onnx import to_onnx as to_onnx
+from ._primitive import filter_primitive_batching as filter_primitive_batching
+from ._primitive import filter_primitive_bind as filter_primitive_bind
+from ._primitive import filter_primitive_def as filter_primitive_def
+from ._primitive import filter_primitive_jvp as filter_primitive_jvp
+from ._primitive import filter_primitive_transpose as filter_primitive_transpose
+from ._progress_meter import AbstractProgressMeter as AbstractProgressMeter
+from ._progress_meter import NoProgressMeter as NoProgressMeter
+from ._progress_meter import TextProgressMeter as TextProgressMeter
+from ._progress_meter import TqdmProgressMeter as TqdmProgressMeter
+from ._scan import scan as scan
+from ._scan_trick import scan_trick as scan_trick
+from ._select_if_vmap import select_if_vmap_p as select_if_vmap_p
+from ._static import Static as Static
+from ._str2jax import str2jax as str2jax
+from ._vprim import create_vprim as create_vprim
+from ._while_loop import while_loop as while_loop
+
+#: Another name of `equinox.debug.backward_nan`.
+debug_backward_nan = _backward_nan
