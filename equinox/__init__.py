@@ -48,6 +48,7 @@ from ._tree.updates import apply_updates as apply_updates
 # editors see ordinary imports; the table at the end of this file says the same to Python.
 if TYPE_CHECKING:
     from . import debug as debug
+    from . import internal as internal
     from . import nn as nn
     from ._enumeration import Enumeration as Enumeration
     from ._files.deserialise import tree_deserialise_leaves as tree_deserialise_leaves
@@ -105,6 +106,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             "debug": ".",
+            "internal": ".",
             "nn": ".",
             "Enumeration": "._enumeration",
             "tree_deserialise_leaves": "._files.deserialise",

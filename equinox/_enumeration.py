@@ -109,12 +109,17 @@ class EnumerationMeta(type):
         raise TypeError(f"`{cls.__qualname__}` has no instances but its items: {names or 'it has none'}.")
 
     def __setattr__(cls, name: str, value: Any) -> None:
-        if not (name.startswith("__") and name.endswith("__")):
-            raise AttributeError(f"cannot assign to `{cls.__qualname__}.{name}`: enumerations are immutable.")
+        # Attributes that are no items, such as properties, may be added later: Diffrax does that.
+        if name in cls.__members__ or (isinstance(value, str) and not name.startswith("__")):
+            raise AttributeError(
+                f"cannot assign to `{cls.__qualname__}.{name}`: the items of an enumeration are fixed."
+            )
         super().__setattr__(name, value)
 
     def __delattr__(cls, name: str) -> None:
-        raise AttributeError(f"cannot delete `{cls.__qualname__}.{name}`: enumerations are immutable.")
+        if name in cls.__members__:
+            raise AttributeError(f"cannot delete `{cls.__qualname__}.{name}`: the items of an enumeration are fixed.")
+        super().__delattr__(name)
 
 
 class Enumeration(metaclass=EnumerationMeta):
@@ -126,6 +131,8 @@ class Enumeration(metaclass=EnumerationMeta):
 
     - `E.name` is an item; `E[item]` is its message; `item == E.name` is a boolean array; `len(E)`, `list(E)` and
       `item in E` do what they do for Python's own enumerations. Items of different enumerations cannot be compared.
+      (Compare items by `==`. To [`tree_equal`][equinox.tree_equal], one that was computed, and therefore holds an array
+      of JAX, differs from `E.name`, which holds an array of NumPy.)
     - `E.where(pred, a, b)` is the item `a` where `pred` is true, else `b`.
     - `E.promote(item)`, of an item of a parent of `E`, is the item of `E` with the same name.
     - `item.error_if(x, pred)` is [`error_if`][equinox.error_if] with the item's message.

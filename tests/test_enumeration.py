@@ -59,6 +59,16 @@ def test_an_item_is_a_module_with_one_integer():
     assert Result.done is Result.done
 
 
+def test_a_computed_item_equals_a_named_one_but_is_another_tree():
+    for crossed in (jax.jit(lambda item: item)(Result.done), jax.device_put(Result.done)):
+        assert crossed == Result.done
+        assert crossed != Result.stalled
+        assert eqx.tree_equal(crossed, Result.done) is False
+        assert eqx.tree_equal(crossed, jax.device_put(Result.done))
+        assert not eqx.tree_equal(crossed, jax.device_put(Result.stalled))
+    assert eqx.tree_equal(Result.done, Result.done) is True
+
+
 def test_names_become_items_in_order():
     class Strange(eqx.Enumeration):
         _private = "one underscore"
@@ -152,6 +162,18 @@ def test_it_cannot_be_called_or_changed():
     with pytest.raises(AttributeError, match=r"cannot delete `Result.done`"):
         del Result.done
     assert Result[Result.done] == "finished"
+
+
+def test_what_is_no_item_may_be_added_and_removed():
+    class Outcome(eqx.Enumeration):
+        done = "finished"
+
+    Outcome.finished = Outcome.done
+    Outcome.is_good = property(lambda self: True)
+    assert Outcome.finished is Outcome.done
+    assert list(Outcome) == [Outcome.done]
+    del Outcome.is_good
+    assert not hasattr(Outcome, "is_good")
 
 
 # Operations on items

@@ -57,6 +57,18 @@ class Plan:
     field_work: tuple[FieldWork, ...]
     check_inits: tuple[Callable[[Any], None], ...]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PickledPlan, (self.generated_init, self.is_abstract, self.abstract)
+
+
+@dataclasses.dataclass(frozen=True)
+class PickledPlan:
+    """What cannot be found out again about a class of which the whole definition was pickled, as `cloudpickle` does."""
+
+    generated_init: Callable[..., None] | None
+    is_abstract: bool
+    abstract: AbstractAttributes
+
 
 def make_plan(
     cls: Any,

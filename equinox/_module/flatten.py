@@ -101,11 +101,31 @@ class Layout:
     unflatten: Callable[[Any, Iterable[Any]], Any]
 
     def __init__(self, cls: type, fields: tuple[dataclasses.Field[Any], ...]) -> None:
+        self.cls = cls
+        self._has_irregular = False
+        # The global variables of the generated code.
+        self._namespace: dict[str, Any] = {
+            "flatten_irregular": self._flatten_irregular,
+            "unflatten_irregular": self._unflatten_irregular,
+            "Irregular": Irregular,
+            "new": object.__new__,
+            "fill": self.fill,
+            "cls": cls,
+            "StructureMismatchError": StructureMismatchError,
+            "ARRAYS": JAX_ARRAY_TYPES,
+            "join_any": join,
+        }
+        self._take(fields)
+        self.flatten = self._namespace["flatten"]
+        self.unflatten = self._namespace["unflatten"]
+        jtu.register_pytree_with_keys(cls, self._flatten_with_keys, self.unflatten, flatten_func=self.flatten)
+
+    def _take(self, fields: tuple[dataclasses.Field[Any], ...]) -> None:
+        cls = self.cls
         on_class = {f.name: _class_attribute(cls, f.name) for f in fields}
         slots = {name for name, found in on_class.items() if isinstance(found, types.MemberDescriptorType)}
         # Where a property takes the place of a field, nothing is stored.
         stored = [f for f in fields if f.name in slots or not hasattr(type(on_class[f.name]), "__set__")]
-        self.cls = cls
         self.children = tuple(f.name for f in stored if not f.metadata.get("static", False))
         self.static = tuple(f.name for f in stored if f.metadata.get("static", False))
         self.names = tuple(f.name for f in stored)
@@ -114,25 +134,15 @@ class Layout:
         self._slots = slots
         self._keys = _keys(self.children)
         self._variables = {name: f"x{i}" for i, name in enumerate(self.names)}
-        # The global variables of the generated code.
-        self._namespace: dict[str, Any] = {
-            "flatten_irregular": self._flatten_irregular,
-            "unflatten_irregular": self._unflatten_irregular,
-            "Irregular": Irregular,
-            "Blank": self.blank,
-            "new": object.__new__,
-            "fill": self.fill,
-            "cls": cls,
-            "StructureMismatchError": StructureMismatchError,
-            "ARRAYS": JAX_ARRAY_TYPES,
-            "join_any": join,
-        }
-        self._has_irregular = False
+        self._namespace["Blank"] = self.blank
         run_generated(self._source(), cls, self._namespace)
-        self.flatten = self._namespace["flatten"]
-        self.unflatten = self._namespace["unflatten"]
         joiners[cls] = self._namespace["join"]
-        jtu.register_pytree_with_keys(cls, self._flatten_with_keys, self.unflatten, flatten_func=self.flatten)
+
+    def take(self, fields: tuple[dataclasses.Field[Any], ...]) -> None:
+        """Follow a class that gets its fields only after it was made."""
+        self._has_irregular = False
+        self._take(fields)
+        self._exchange_code()
 
     def note_irregular(self) -> None:
         """Make the generated code look out for irregular instances from now on."""
@@ -140,10 +150,13 @@ class Layout:
             self._has_irregular = True
             del joiners[self.cls]
             run_generated(self._source(), self.cls, self._namespace)
-            # JAX holds on to the functions themselves, whose code can be exchanged.
-            functions: tuple[Any, ...] = (self.flatten, self.unflatten)
-            for function in functions:
-                function.__code__ = self._namespace[function.__name__].__code__
+            self._exchange_code()
+
+    def _exchange_code(self) -> None:
+        # JAX holds on to the functions themselves, whose code can be exchanged.
+        functions: tuple[Any, ...] = (self.flatten, self.unflatten)
+        for function in functions:
+            function.__code__ = self._namespace[function.__name__].__code__
 
     def fill(self, module: Any, attributes: dict[str, Any]) -> None:
         """Give a new instance its attributes, past the check that makes Modules immutable."""

@@ -13,7 +13,7 @@ from typing_extensions import Format, dataclass_transform, get_annotations
 
 from .._errors import first_user_frame
 from .abstract import AbstractAttributes, hidden_annotations, own_abstract_attributes, unmet_abstract_attributes
-from .construction import Plan, construct, make_plan
+from .construction import PickledPlan, Plan, construct, make_plan
 from .fields import field
 from .flatten import Layout
 from .method import Method, is_method, mixin_methods
@@ -82,6 +82,11 @@ class ModuleMeta(abc.ABCMeta):
         __call__ = construct
 
         def __setattr__(cls, name, value):
+            if type(value) is PickledPlan:
+                # The class was made with an empty body, and then got its attributes; this is the last of them.
+                layout = cls.__module_plan__.layout
+                layout.take(dataclasses.fields(cls))
+                value = make_plan(cls, layout, value.generated_init, value.is_abstract, value.abstract)
             super().__setattr__(name, Method(value) if is_method(name, value) else value)
             if name in _PLANNED_NAMES:
                 _plan_again(cls)

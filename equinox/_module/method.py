@@ -27,8 +27,7 @@ class Method:
     __wrapped__: Callable[..., Any]
 
     def __init__(self, function: Any, *, is_from_mixin: bool = False) -> None:
-        wrapper: Any = self  # which cannot be called, so that the types of `functools` exclude it
-        functools.update_wrapper(wrapper, function)
+        functools.update_wrapper(self, function)
         self.is_from_mixin = is_from_mixin
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
@@ -38,6 +37,10 @@ class Method:
         bound = _new(bound_type)
         _set_attribute(bound, "__wrapped__", types.MethodType(self.__wrapped__, instance))
         return bound
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Call the function, which `__init_subclass__` and class decorators find in the class's `__dict__` as this."""
+        return self.__wrapped__(*args, **kwargs)
 
     def __repr__(self) -> str:
         return f"<method {self.__wrapped__!r}>"

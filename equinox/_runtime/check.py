@@ -7,6 +7,8 @@ conditional that calls back into Python if the check has failed.
 """
 
 import dataclasses
+import functools
+import logging
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal, cast
@@ -16,13 +18,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from .dependency import TOKEN, after
-from .failures import Failure, report
+from .failures import Failure, hand_over, report
 from .guard import CHECK_PRIMITIVES
-from .primitive import define_primitive
+from .primitive import Spread, define_primitive
 from .stack import Stack
 
 #: How many elements of a batch are named in one message.
 _MAX_ENTRIES: Final = 100
+
+_log: Final = logging.getLogger("equinox")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,16 +60,27 @@ class Check:
             f"{index}, and must be at least 0 and less than `len(msgs)`, {len(self.messages)}."
         )
 
-    def respond(self, failed: Any, index: Any, *_: Any) -> np.ndarray[Any, Any]:
+    def respond(self, spread: Spread, failed: Any, index: Any, *_: Any) -> np.ndarray[Any, Any]:
         """Called from compiled programs when the check has failed."""
         failure = self.failure(failed, index)
-        if self.on_failure == "raise":
+        if self.on_failure == "print":
+            print(failure.message)  # noqa: T201 # this is what it is for
+            return np.zeros(TOKEN.shape, TOKEN.dtype)
+        if spread is Spread.NOT:
             raise report(failure)
-        print(failure.message)  # noqa: T201 # this is what it is for
-        return np.zeros(TOKEN.shape, TOKEN.dtype)
+        if not hand_over(self, failure):
+            # The call is one of plain `jax.jit`. What the compiler splits, it stops only together with the process.
+            if spread is Spread.BY_HAND:
+                raise report(failure)
+            _log.error(
+                "A runtime check failed in a program on several devices, which goes on with NaNs; with "
+                "`equinox.filter_jit` instead of `jax.jit`, it raises an error.\n\n%s",
+                failure.message,
+            )
+        return np.full(TOKEN.shape, np.nan, TOKEN.dtype)
 
 
-def _lower(failed: Any, index: Any, *arrays: Any, check: Check) -> list[Any]:
+def _lower(failed: Any, index: Any, *arrays: Any, check: Check, spread: Spread) -> list[Any]:
     """The check as a part of compiled programs."""
     is_failed = jnp.any(failed)
     if check.on_failure == "nan":
@@ -73,13 +88,17 @@ def _lower(failed: Any, index: Any, *arrays: Any, check: Check) -> list[Any]:
     # One number of each array is enough for the check to wait until the array is there.
     probes = [_probe(array) for array in arrays if array.size > 0]
     operands = (failed, index, *probes)
-    token = cast(Any, jax.lax.cond(is_failed, _call_back(check), _go_on, *operands))
-    return [after(token, array) for array in arrays]
+    token = cast(Any, jax.lax.cond(is_failed, _call_back(check, spread), _go_on, *operands))
+    checked = [after(token, array) for array in arrays]
+    if spread is Spread.NOT:
+        return checked
+    # There, a check may have failed without stopping the program.
+    return [jnp.where(jnp.isnan(token), meaningless(array), array) for array in checked]
 
 
-def _call_back(check: Check) -> Callable[..., Any]:
+def _call_back(check: Check, spread: Spread) -> Callable[..., Any]:
     def call_back(*operands: Any) -> Any:
-        return jax.pure_callback(check.respond, TOKEN, *operands)
+        return jax.pure_callback(functools.partial(check.respond, spread), TOKEN, *operands)
 
     return call_back
 
@@ -148,13 +167,19 @@ def _batch(operands: Sequence[Any], axes: Sequence[Any], *, check: Check) -> tup
     if size is not None:
         # The outermost `vmap` comes here last, and its axis becomes the first one.
         failed, index = (
-            jnp.broadcast_to(x, (size, *x.shape)) if axis is None else jnp.moveaxis(x, axis, 0)
+            jnp.broadcast_to(x, (size, *jnp.shape(x))) if axis is None else jnp.moveaxis(x, axis, 0)
             for x, axis in zip((failed, index), axes, strict=False)
         )
     return check_p.bind(failed, index, *arrays, check=check), list(axes[2:])
 
 
 check_p: Final = define_primitive(
-    "runtime_check", impl=_impl, abstract_eval=_abstract_eval, lower=_lower, batch=_batch, jvp=_jvp
+    "runtime_check",
+    impl=_impl,
+    abstract_eval=_abstract_eval,
+    lower=_lower,
+    lower_by_spread=True,
+    batch=_batch,
+    jvp=_jvp,
 )
 CHECK_PRIMITIVES.add(check_p)

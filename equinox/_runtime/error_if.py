@@ -51,9 +51,11 @@ def error_if(x: _T, pred: ArrayLike, msg: str, *, on_error: Response = "default"
     **Raises**
 
     - `EquinoxRuntimeError`: the condition holds. If `jax.jit` was used instead of `filter_jit`, it is JAX's
-      `JaxRuntimeError`, with the message in its text. If the condition is known to hold while the function is being
-      traced, it is an `EquinoxTracetimeError`.
+      `JaxRuntimeError`, with the message in its text; but where the compiler has split the program over several
+      devices, the message is logged as an error, and the program goes on as with `"nan"`. If the condition is known to
+      hold while the function is being traced, it is an `EquinoxTracetimeError`.
     - `ValueError`: there is no array in `x`.
+    - `TypeError`: `pred` is no boolean or integer, nor an array of these; or `msg` is no string.
     - `RuntimeError`: there is no such `on_error`.
 
     **Example**
@@ -71,6 +73,7 @@ def error_if(x: _T, pred: ArrayLike, msg: str, *, on_error: Response = "default"
 
     ```
     """
+    _check_message("msg", msg)
     return branched_error_if(x, pred, 0, [msg], on_error=on_error)
 
 
@@ -108,12 +111,19 @@ def branched_error_if(
     response = _resolve(on_error)
     if response == "off":
         return x
+    if isinstance(msgs, str):
+        raise TypeError(f"argument `msgs`: found {describe(msgs)}, expected a sequence of strings.")
+    messages = tuple(msgs)
+    for i, message in enumerate(messages):
+        _check_message(f"msgs[{i}]", message)
     is_python = not is_array(pred)
-    if is_python and not is_array_like(pred):
-        raise TypeError(f"argument `pred`: found {describe(pred)}, expected a boolean, or an array of booleans.")
+    if not is_array_like(pred) or isinstance(pred, (float, complex)) or _is_of_inexact(pred):
+        raise TypeError(
+            f"argument `pred`: found {describe(pred)}, expected a boolean, or an array of booleans, such as what a "
+            "comparison returns."
+        )
     if is_python and not pred:
         return x
-    messages = tuple(map(str, msgs))
     is_known = not isinstance(pred, Tracer)
     if not is_python:
         _check_for_arrays(x)
@@ -132,6 +142,17 @@ def branched_error_if(
     failed = jnp.any(jnp.asarray(pred))
     which = _traced_index(pred, index) if number is None else jnp.asarray(number, jnp.int32)
     return map_arrays(lambda arrays: _check(arrays, failed, which, messages, response), x)
+
+
+def _check_message(argument: str, message: object) -> None:
+    if not isinstance(message, str):
+        raise TypeError(
+            f"argument `{argument}`: found {describe(message)}, expected a string, the message of the error."
+        )
+
+
+def _is_of_inexact(array: Any) -> bool:
+    return is_array(array) and jnp.issubdtype(array.dtype, np.inexact)
 
 
 def _resolve(on_error: str) -> OnError:

@@ -2,12 +2,17 @@
 
 A check fails in a callback, on a thread of the XLA runtime. All that gets from there to the caller is text, that of
 whatever exception JAX makes of it. So each failure has a number, which is in the text, and by which it is found again.
+
+In a program for several devices, one of them must not stop: the others would wait for it until XLA ends the process.
+There, the callback returns, and the failure is handed over to the call that waits for the program.
 """
 
 import collections
+import contextlib
 import dataclasses
 import itertools
 import re
+from collections.abc import Collection, Generator
 from typing import Final
 
 from .errors import EquinoxRuntimeError
@@ -67,3 +72,34 @@ def recognise(error: BaseException) -> Failure | None:
     """The failure that is the reason for an exception of JAX, if there is one."""
     found = _NUMBER.search(str(error))
     return _recent.get(int(found[1])) if found else None
+
+
+class Waiting:
+    """A call that waits for a program with these checks in it, and the first of them that failed meanwhile."""
+
+    def __init__(self, checks: Collection[object]) -> None:
+        self.checks = checks
+        self.failure: Failure | None = None
+
+
+_waiting: Final[list[Waiting]] = []
+
+
+@contextlib.contextmanager
+def waiting_for(checks: Collection[object]) -> Generator[Waiting]:
+    """Be a call that failures can be handed over to."""
+    call = Waiting(checks)
+    _waiting.append(call)
+    try:
+        yield call
+    finally:
+        _waiting.remove(call)
+
+
+def hand_over(check: object, failure: Failure) -> bool:
+    """Give a failure to the call that waits for it; false if there is none."""
+    # If a program runs for several threads at once, all are told: nobody can say for which of them it failed.
+    calls = [call for call in tuple(_waiting) if check in call.checks]
+    for call in calls:
+        call.failure = call.failure or failure
+    return bool(calls)

@@ -7,19 +7,24 @@ when `error_if` is called would not do: JAX traces a function once, and makes th
 
 import contextlib
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, Final, cast
 
 import jax
 
 from . import callback_log
-from .failures import recognise
+from .failures import recognise, waiting_for
 
 #: What JAX raises when a callback fails: the latter, if it already knows the program when it is called.
 _FAILURES: Final = (cast(type[RuntimeError], jax.errors.JaxRuntimeError), ValueError)
 
-#: The primitives that are runtime checks: none, until the module that defines them is loaded.
+#: The primitives that are runtime checks: none, until the module that defines them is loaded. Which check an equation
+#: is, its parameter `check` says.
 CHECK_PRIMITIVES: Final[set[Any]] = set()
+
+#: Primitives whose implementation is only looked at when a program is compiled. There may be checks in it, of which
+#: the jaxpr shows nothing, so these count as checks.
+OPAQUE_PRIMITIVES: Final[set[Any]] = set()
 
 
 callback_log.install()
@@ -38,7 +43,8 @@ class Guard:
     """
 
     def __init__(self, when_found: Callable[[], None]) -> None:
-        self.has_checks: bool = False
+        #: Those that are known to be in the program, in one of its versions for different shapes and dtypes.
+        self.checks: set[Any] = set()
         #: Stands for the compiled function on stacks, which may live longer.
         self.program: object = object()
         self._when_found = when_found
@@ -64,24 +70,30 @@ class Guard:
 
     def inspect(self, jaxpr: Any) -> None:
         """See whether there are checks in what the function has been traced to."""
-        if not self.has_checks and CHECK_PRIMITIVES and _has_checks((jaxpr,), set()):
-            self.has_checks = True
+        if not (CHECK_PRIMITIVES or OPAQUE_PRIMITIVES):
+            return
+        had_checks = bool(self.checks)
+        self.checks.update(_checks((jaxpr,), set()))
+        if self.checks and not had_checks:
             self._when_found()
 
     def wrap(self, call: Callable[..., Any]) -> Callable[..., Any]:
         """What to call instead of the compiled function: the same, unless there are checks in it."""
-        if not self.has_checks:
+        if not self.checks:
             return call
 
         def guarded(*arrays: Any) -> Any:
-            try:
-                output = call(*arrays)
-                jax.block_until_ready(output)  # type: ignore[no-untyped-call] # it has no annotations
-                return output
-            except _FAILURES as error:
-                failure = recognise(error)
-                if failure is None:
-                    raise
+            with waiting_for(self.checks) as waiting:
+                try:
+                    output = call(*arrays)
+                    jax.block_until_ready(output)  # type: ignore[no-untyped-call] # it has no annotations
+                    failure = waiting.failure
+                    if failure is None:
+                        return output
+                except _FAILURES as error:
+                    failure = waiting.failure or recognise(error)
+                    if failure is None:
+                        raise
             _forget_failed_effects()
             raise failure.error(self.program) from None
 
@@ -93,12 +105,11 @@ def is_jit_disabled() -> bool:
     return bool(getattr(jax.config, "jax_disable_jit"))  # noqa: B009 # JAX's types do not have its options
 
 
-def _has_checks(values: Iterable[Any], seen: set[int]) -> bool:
-    """Whether there is a check in the jaxprs among these parameters of an equation, or deeper inside."""
+def _checks(values: Iterable[Any], seen: set[int]) -> Iterator[Any]:
+    """The checks in the jaxprs among these parameters of an equation, and deeper inside."""
     for value in values:
         if isinstance(value, (tuple, list)):
-            if _has_checks(cast(Iterable[Any], value), seen):
-                return True
+            yield from _checks(cast(Iterable[Any], value), seen)
             continue
         jaxpr = getattr(value, "jaxpr", value)  # of a closed one
         equations = getattr(jaxpr, "eqns", None)
@@ -106,9 +117,12 @@ def _has_checks(values: Iterable[Any], seen: set[int]) -> bool:
             continue
         seen.add(id(jaxpr))
         for equation in equations:
-            if equation.primitive in CHECK_PRIMITIVES or _has_checks(equation.params.values(), seen):
-                return True
-    return False
+            if equation.primitive in CHECK_PRIMITIVES:
+                yield equation.params["check"]
+            elif equation.primitive in OPAQUE_PRIMITIVES:
+                yield equation.primitive
+            else:
+                yield from _checks(equation.params.values(), seen)
 
 
 def _forget_failed_effects() -> None:

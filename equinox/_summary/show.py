@@ -140,4 +140,5 @@ def _arrays(tree: _PyTree) -> str:
 def _totals(rows: "Sequence[SummaryRow]") -> str:
     total = rows[0]
     flops = "" if total.flops is None else f", {total.flops:,} FLOPs"
-    return f"{total.parameters:,} parameters, {total.trainable:,} trainable, {readable_bytes(total.bytes)}{flops}"
+    parameters = "parameter" if total.parameters == 1 else "parameters"
+    return f"{total.parameters:,} {parameters}, {total.trainable:,} trainable, {readable_bytes(total.bytes)}{flops}"

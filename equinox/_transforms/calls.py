@@ -1,17 +1,20 @@
 """A call, taken apart: which of its leaves are dynamic, and a key of everything else."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import jax
+from jax.core import Tracer
 
-from .._errors import describe, is_hashable
-from .._jax_tree import PyTreeDef, tree_flatten, tree_structure
-from .._tree.predicates import JAX_ARRAY_TYPES, is_array_like
+from .._errors import describe, is_hashable, locate
+from .._jax_tree import PyTreeDef, keystr, tree_flatten, tree_leaves_with_path, tree_structure
+from .._tree.predicates import JAX_ARRAY_TYPES, is_array, is_array_like
 from .arguments import Arguments
 from .cache import ANCHOR
 from .conceal import static_key
+from .difference import SomeArray, StaticLeaf, structure_difference
 from .options import JitOptions
 from .template import StaticArgument
 
@@ -21,6 +24,9 @@ _Struct: Final = jax.ShapeDtypeStruct
 
 #: What JAX raises for an argument that it cannot turn into an array.
 CONVERSION_ERRORS: Final = (TypeError, ValueError, OverflowError)
+
+#: What calling a compiled function raises if one of its arguments is to blame.
+CALL_ERRORS: Final = (*CONVERSION_ERRORS, RuntimeError)
 
 #: What to do about a static leaf that cannot be hashed.
 ADVICE: Final = "Give its type `__hash__` and `__eq__`, or pass what it holds as arrays."
@@ -33,7 +39,7 @@ class UnhashableLeafError(TypeError, ValueError):
 class StaticKey(NamedTuple):
     """What two calls have in common if the same compiled program is right for both."""
 
-    treedef: Hashable
+    treedef: PyTreeDef
     names: tuple[str, ...]
     leaves: tuple[tuple[int, Hashable], ...]
 
@@ -138,14 +144,37 @@ class CallReader:
     def difference(self, key: Hashable, other_key: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         """Describe how the static part of this call, whose key is `other_key`, differs from that with another key."""
         first, second = cast(StaticKey, key), cast(StaticKey, other_key)
-        if first.treedef != second.treedef:
-            return f"the structure was {first.treedef}, and is {second.treedef}"
+        if (first.treedef, first.names) != (second.treedef, second.names):
+            try:
+                return self._structural_difference(self._arguments_of(first), self._arguments_of(second))
+            except Exception:  # noqa: BLE001 # a node of the user's may refuse to hold just anything
+                return f"the structure was {first.treedef}, and is {second.treedef}"
         places = self.arguments.locate_leaves(*self.canonical(args, kwargs))
         was, now = dict(first.leaves), dict(second.leaves)
         for i in sorted({*was, *now}):
             if was.get(i) != now.get(i):
                 return f"{places[i]} was {_show_key(was.get(i))}, and is {_show_key(now.get(i))}"
-        return "the names of the keyword arguments differ"
+        return "they are equal, but their hashes are not"
+
+    def _arguments_of(self, key: StaticKey) -> dict[str, Any]:
+        """The arguments of a call with this key, by name, with a description in place of each leaf."""
+        leaves: list[Any] = [SomeArray()] * key.treedef.num_leaves
+        for i, of_leaf in key.leaves:
+            leaves[i] = StaticLeaf("the function itself" if of_leaf is ANCHOR else _value(of_leaf))
+        tree = key.treedef.unflatten(leaves)
+        args, values = tree if key.names else (tree, ())
+        return dict(zip([*self.arguments.names(len(args)), *key.names], [*args, *values], strict=True))
+
+    @staticmethod
+    def _structural_difference(before: dict[str, Any], after: dict[str, Any]) -> str:
+        for name in {**before, **after}:
+            if name not in before or name not in after:
+                was, is_now = ("given" if name in arguments else "not given" for arguments in (before, after))
+                return f"{locate(name)} was {was}, and is {is_now}"
+            if tree_structure(before[name]) != tree_structure(after[name]):
+                found = structure_difference(functools.partial(locate, name), before[name], after[name])
+                return f"{found.place} was {found.before}, and is {found.after}"
+        return "the arguments were given in another order"
 
     def unhashable(self, call: Call) -> UnhashableLeafError:
         """The error for a call with a static leaf that cannot be hashed."""
@@ -168,6 +197,26 @@ class CallReader:
             "Non-hashable static arguments are used in a compiled function: a static field of a node in the arguments "
             f"of `{self.arguments.function_name}` cannot be hashed."
         )
+
+    def locate_dynamic(self, function: Callable[..., Any], call: Call) -> list[tuple[str, Any]]:
+        """The dynamic leaves, the function's own first, and in words where they are."""
+        name = self.arguments.function_name
+        own = [(f"callable `{name}`, leaf `{keystr(path)}`", leaf) for path, leaf in tree_leaves_with_path(function)]
+        places = self.arguments.locate_leaves(call.args, call.kwargs)
+        given = [item for *item, is_dynamic in zip(places, call.leaves, call.mask, strict=True) if is_dynamic]
+        return [(place, leaf) for place, leaf in [*(item for item in own if is_array(item[1])), *given]]
+
+    def locate_deleted(self, error: Exception, function: Callable[..., Any], call: Call) -> None:
+        """Say so if there is an array, in the function or the arguments, that is no longer there."""
+        name = self.arguments.function_name
+        for place, leaf in self.locate_dynamic(function, call):
+            if isinstance(leaf, jax.Array) and not isinstance(leaf, Tracer) and leaf.is_deleted():
+                kind = RuntimeError if isinstance(error, RuntimeError) else ValueError
+                raise kind(
+                    f"{error}\n`{name}` was called with an array that is no longer there: {place}, {describe(leaf)}. "
+                    "It was donated to a compiled function before, or deleted. Go on with what that function returned, "
+                    "or do not let it overwrite this argument (`donate='none'`, or `'all-except-first'`)."
+                ) from error
 
     def locate_unrepresentable(self, error: Exception, call: Call, may_be_structs: bool = False) -> None:
         """Say so if the reason for the error is a leaf that was selected for tracing but that JAX cannot trace."""

@@ -9,6 +9,7 @@ from .._module import field, module_update_wrapper
 from .._sentinel import sentinel
 from .._tree.predicates import is_array
 from .conceal import conceal, reveal
+from .eager import compiled_if_eager
 from .split import split
 from .wrapped import Wrapped, as_decorator, check_callable
 
@@ -20,6 +21,9 @@ class Checkpointed(Wrapped):
     _policy: Callable[..., bool] | None = field(static=True)
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        return compiled_if_eager(Checkpointed._checkpoint, self, args, kwargs)
+
+    def _checkpoint(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         arrays, given = split((self._function, args, kwargs), is_array)
 
         def of_arrays(arrays: list[Any]) -> Any:

@@ -10,6 +10,7 @@ from .._tree.partition import combine, partition
 from .._tree.predicates import is_array
 from .carry import check_branches
 from .eager import compiled_if_eager
+from .steering import check_condition, check_integer
 from .wrapped import check_callable
 
 _Ts = TypeVarTuple("_Ts")
@@ -42,7 +43,8 @@ def filter_cond(
 
     **Raises**
 
-    - `TypeError`: the outputs differ in more than the values of arrays; the message names the leaf and both versions.
+    - `TypeError`: `pred` is no scalar; or the outputs differ in more than the values of arrays, where the message names
+      the leaf and both versions.
 
     **Example**
     ```python
@@ -56,6 +58,7 @@ def filter_cond(
     """
     for function in (true_fun, false_fun):
         check_callable("filter_cond", function)
+    check_condition("argument `pred` of `filter_cond`", pred)
     chosen: _R = compiled_if_eager(_cond, (true_fun, false_fun), pred, operands)
     return chosen
 
@@ -85,7 +88,9 @@ def filter_switch(index: ArrayLike, branches: Sequence[Callable[[*_Ts], _R]], *o
 
     **Raises**
 
-    - `TypeError`: the outputs differ in more than the values of arrays; the message names the leaf and both versions.
+    - `TypeError`: `index` is no integer; or the outputs differ in more than the values of arrays, where the message
+      names the leaf and both versions.
+    - `ValueError`: there are no `branches`.
 
     **Example**
     ```python
@@ -98,6 +103,7 @@ def filter_switch(index: ArrayLike, branches: Sequence[Callable[[*_Ts], _R]], *o
         raise ValueError("`filter_switch` needs at least one function in `branches`.")
     for function in branches:
         check_callable("filter_switch", function)
+    check_integer("argument `index` of `filter_switch`", index)
     chosen: _R = compiled_if_eager(_switch, tuple(branches), index, operands)
     return chosen
 

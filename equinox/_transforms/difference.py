@@ -93,6 +93,11 @@ class StaticLeaf:
     value: Any
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class SomeArray:
+    """An array of which nothing else is known."""
+
+
 def leaf_difference(place: str, before: ArrayType | StaticLeaf, after: ArrayType | StaticLeaf) -> Difference | None:
     """How two versions of a leaf differ; None if one compiled program is right for both."""
     if isinstance(before, ArrayType) and isinstance(after, ArrayType):
@@ -134,12 +139,14 @@ def _code_of(function: Any) -> types.CodeType | None:
     return code
 
 
-def _show(leaf: ArrayType | StaticLeaf) -> str:
+def _show(leaf: ArrayType | StaticLeaf | SomeArray) -> str:
+    if isinstance(leaf, SomeArray):
+        return "an array"
     return f"an array ({leaf})" if isinstance(leaf, ArrayType) else describe(leaf.value)
 
 
 def _show_node(node: Any) -> str:
-    return _show(node) if isinstance(node, (ArrayType, StaticLeaf)) else describe_node(node)
+    return _show(node) if isinstance(node, (ArrayType, StaticLeaf, SomeArray)) else describe_node(node)
 
 
 def structure_difference(place: _Place, before: _PyTree, after: _PyTree) -> Difference:

@@ -19,7 +19,7 @@ from .._runtime.guard import Guard, UninspectedError
 from .._tree.predicates import is_array
 from .arguments import Arguments, name_of
 from .cache import Bounded, find_anchor, shared, weak_reference
-from .calls import ADVICE, CONVERSION_ERRORS, Call, CallReader, UnhashableLeafError
+from .calls import ADVICE, CALL_ERRORS, CONVERSION_ERRORS, Call, CallReader, UnhashableLeafError
 from .conceal import Concealed
 from .configuration import Configuration, NotSelectedError, configure
 from .history import History, Origin
@@ -143,10 +143,12 @@ class Dispatcher:
             output = found.call(*self._own, *leaves) if self._own else found.call(*leaves)
         except (NotSelectedError, UninspectedError):
             pass  # not to be the context of an error that comes next
-        except CONVERSION_ERRORS as error:
-            call = self._reader.read(args, kwargs)
-            self._configuration(call)  # raises if what looked dynamic is static and cannot be hashed
-            self._reader.locate_unrepresentable(error, call)
+        except CALL_ERRORS as error:
+            self.locate_deleted(error, args, kwargs)
+            if isinstance(error, CONVERSION_ERRORS):
+                call = self._reader.read(args, kwargs)
+                self._configuration(call)  # raises if what looked dynamic is static and cannot be hashed
+                self._reader.locate_unrepresentable(error, call)
             raise
         else:
             return output.reveal() if type(output) is Concealed else output
@@ -158,8 +160,10 @@ class Dispatcher:
         configuration = self._configuration(call)
         try:
             output = configuration.trace_and_call(*self._own, *call.dynamic)
-        except CONVERSION_ERRORS as error:
-            self._reader.locate_unrepresentable(error, call)
+        except CALL_ERRORS as error:
+            self.locate_deleted(error, args, kwargs)
+            if isinstance(error, CONVERSION_ERRORS):
+                self._reader.locate_unrepresentable(error, call)
             raise
         if self._selected_kinds and self._selected_kinds.issuperset(map(type, call.dynamic)):
             self._remember(configuration.call, call)
@@ -200,6 +204,15 @@ class Dispatcher:
         except CONVERSION_ERRORS as error:
             self._reader.locate_unrepresentable(error, call, may_be_structs=True)
             raise
+
+    def locate_deleted(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Say so if the reason for the error is an array that is no longer there, and which one that is."""
+        if "deleted" in str(error):
+            self._reader.locate_deleted(error, self.function, self._reader.read(args, kwargs))
+
+    def locate_dynamic(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
+        """In words, where the dynamic leaves of a call are, the callable's own first."""
+        return [place for place, _ in self._reader.locate_dynamic(self.function, self._reader.read(args, kwargs))]
 
     def difference(self, key: Hashable, other_key: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         """Describe how the static part of this call, whose key is `other_key`, differs from that with another key."""

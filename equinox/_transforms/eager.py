@@ -1,7 +1,7 @@
-"""Control flow outside of compiled functions: compiled as a whole, so that the same loop is not compiled at every call.
+"""What is traced even outside of compiled functions: compiled as a whole, so that this does not happen at every call.
 
 JAX compiles a loop for the functions that it is given. Ours are made anew at each call, around those of the user; but
-`filter_jit` recognises the latter.
+`filter_jit` recognises the latter. And if a runtime check fails in the loop, that is the error that one expects.
 """
 
 from collections.abc import Callable

@@ -37,9 +37,6 @@ class Jitted(Wrapped, AheadOfTime[..., Any]):
         object.__setattr__(self, name, dispatcher)
         return dispatcher
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_dispatcher"}
-
     def _stage(self) -> tuple[Dispatcher, tuple[Any, ...]]:
         return self._dispatcher, ()
 
@@ -51,8 +48,8 @@ class BoundJitted(BoundWrapped, AheadOfTime[..., Any]):
     """A compiled method together with its instance."""
 
     def _stage(self) -> tuple[Dispatcher, tuple[Any, ...]]:
-        dispatcher: Dispatcher = self._method._dispatcher  # what `Jitted` bound
-        return dispatcher, (self._instance,)
+        dispatcher: Dispatcher = self.__func__._dispatcher  # what `Jitted` bound
+        return dispatcher, (self.__self__,)
 
 
 def _jit_options(options: dict[str, Any]) -> tuple[tuple[str, Any], ...]:

@@ -120,8 +120,8 @@ class BoundPerDevice(BoundWrapped, AheadOfTime[..., Any]):
     """A method mapped over devices together with its instance."""
 
     def _stage(self) -> tuple[Dispatcher, tuple[Any, ...]]:
-        dispatcher: Dispatcher = self._method._function._dispatcher  # what `PerDevice` bound, and `filter_jit` made
-        return dispatcher, (self._instance,)
+        dispatcher: Dispatcher = self.__func__._function._dispatcher  # what `PerDevice` bound, and `filter_jit` made
+        return dispatcher, (self.__self__,)
 
 
 _DONATIONS: Final = ("all", "warn", "none")

@@ -11,6 +11,7 @@ from .._tree.equal import tree_equal
 from .._tree.predicates import is_array
 from .arguments import name_of
 from .axes import locate_output
+from .eager import compiled_if_eager
 from .template import Template
 
 _Struct = cast(Any, jax.ShapeDtypeStruct)  # JAX does not type its constructor
@@ -66,11 +67,24 @@ def filter_pure_callback(
             "argument `vectorized` of `filter_pure_callback` is an option that JAX no longer has. Use `vmap_method`: "
             "'expand_dims' or 'broadcast_all' for a callback that takes batches, 'sequential' for one that does not."
         )
+    structs = jax.tree.map(_as_struct, result_shape_dtypes)
+    options = {"sharding": sharding, "vmap_method": vmap_method}
+    given = {option: value for option, value in options.items() if value is not None}
+    return compiled_if_eager(_call_back, callback, structs, args, kwargs, given)
+
+
+def _call_back(
+    callback: Callable[..., Any],
+    structs: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    options: dict[str, Any],
+) -> Any:
     leaves, treedef = tree_flatten((callback, args, kwargs))
     mask: list[bool] = [is_array(leaf) for leaf in leaves]
     call = Template(treedef, leaves, mask, None)
-    expected, expected_treedef = tree_flatten(result_shape_dtypes)
-    is_dynamic = [_is_struct(leaf) for leaf in expected]
+    expected, expected_treedef = tree_flatten(structs)
+    is_dynamic = [isinstance(leaf, jax.ShapeDtypeStruct) for leaf in expected]
     result = Template(expected_treedef, expected, is_dynamic, None)
     name = name_of(callback)
 
@@ -92,15 +106,14 @@ def filter_pure_callback(
                 )
         return [leaf for (_, leaf), is_struct in zip(returned, is_dynamic, strict=True) if is_struct]
 
-    options: dict[str, Any] = {"sharding": sharding, "vmap_method": vmap_method}
     arrays = jax.pure_callback(
         on_host,
-        [_Struct(leaf.shape, leaf.dtype) for leaf, is_struct in zip(expected, is_dynamic, strict=True) if is_struct],
+        [struct for struct, is_struct in zip(expected, is_dynamic, strict=True) if is_struct],
         [leaf for leaf, dynamic in zip(leaves, mask, strict=True) if dynamic],
-        **{option: value for option, value in options.items() if value is not None},
+        **options,
     )
     return result.fill(arrays)
 
 
-def _is_struct(leaf: Any) -> bool:
-    return hasattr(leaf, "shape") and hasattr(leaf, "dtype")
+def _as_struct(leaf: Any) -> Any:
+    return _Struct(leaf.shape, leaf.dtype) if hasattr(leaf, "shape") and hasattr(leaf, "dtype") else leaf

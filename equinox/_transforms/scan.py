@@ -1,16 +1,17 @@
 """`filter_scan`: a loop over arrays, whose carry and whose steps may hold anything."""
 
-import operator
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 import jax
 
-from .._errors import describe
+from .._errors import describe, locate
+from .._jax_tree import tree_leaves_with_path
 from .._tree.partition import combine, partition
 from .._tree.predicates import is_array
 from .carry import next_carry
 from .eager import compiled_if_eager
+from .steering import as_integer, as_unroll
 from .wrapped import check_callable
 
 _C = TypeVar("_C")
@@ -71,7 +72,8 @@ def filter_scan(
 
     - `TypeError`: `f` does not return a pair, or the next carry differs in more than the values of arrays; the message
       names the leaf and both versions.
-    - `ValueError`: the arrays in `xs` have different numbers of rows, or no number of steps is given.
+    - `ValueError`: the arrays in `xs` have different numbers of rows, or one has no rows because it is a scalar (the
+      message names the leaf); no number of steps is given, or another than that of the rows; or `unroll` is negative.
 
     **Example**
     ```python
@@ -86,7 +88,8 @@ def filter_scan(
     ```
     """
     check_callable("filter_scan", f)
-    length = None if length is None else operator.index(length)
+    length = None if length is None else as_integer("argument `length` of `filter_scan`", length)
+    unroll = as_unroll("filter_scan", unroll)
     return compiled_if_eager(_scan, f, init, xs, length, reverse, unroll)
 
 
@@ -95,6 +98,7 @@ def _scan(
 ) -> tuple[Any, Any]:
     carry, static = partition(init, is_array)
     rows, rows_static = partition(xs, is_array)
+    length = _number_of_steps(xs, rows, length)
     outputs_static: list[Any] = []
 
     def step(carry: Any, row: Any) -> tuple[Any, Any]:
@@ -110,3 +114,29 @@ def _scan(
 
     carry, ys = jax.lax.scan(step, carry, rows, length, reverse, unroll)
     return combine(carry, static), combine(ys, outputs_static[-1])
+
+
+def _number_of_steps(xs: Any, rows: Any, length: int | None) -> int:
+    """The number of rows that all arrays in `xs` have."""
+    arrays = tree_leaves_with_path(rows)
+    for path, array in arrays:
+        if array.ndim == 0:
+            raise ValueError(
+                f"{locate('xs', path)} of `filter_scan`: found {describe(array)}, which has no rows. Each step gets "
+                "one row of every array in `xs`; what is the same for all steps, `f` can capture."
+            )
+    if not arrays and length is None:
+        advice = " Numbers are no arrays: make them one with `jnp.asarray`." if tree_leaves_with_path(xs) else ""
+        raise ValueError(f"`filter_scan` needs a `length`, because there are no arrays in `xs`.{advice}")
+    counts = {array.shape[0]: f"{locate('xs', path)} ({describe(array)})" for path, array in reversed(arrays)}
+    expected = next((array.shape[0] for _, array in arrays), length) if length is None else length
+    if expected is None or expected < 0:
+        raise ValueError(f"argument `length` of `filter_scan`: found {length}, expected at least 0.")
+    for count, place in counts.items():
+        if count != expected:
+            other = f"`length` is {length}" if length is not None else f"{counts[expected]} has {expected}"
+            raise ValueError(
+                f"`filter_scan`: the arrays in `xs` must have as many rows as there are steps, along their first axis. "
+                f"But {place} has {count}, while {other}."
+            )
+    return expected

@@ -16,6 +16,7 @@ from .._tree.predicates import is_array, is_none
 from .._tree.prefix import flatten_up_to
 from .arguments import Arguments
 from .conceal import conceal
+from .eager import compiled_if_eager
 from .options import Prefix
 from .template import Template
 from .wrapped import Wrapped, as_decorator, check_callable
@@ -39,7 +40,9 @@ class ShardMapped(Wrapped):
     _options: _ShardMapOptions = field(static=True)
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        args, kwargs = Arguments(self._function).canonical(args, kwargs)
+        return compiled_if_eager(ShardMapped._shard, self, *Arguments(self._function).canonical(args, kwargs))
+
+    def _shard(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         leaves, treedef = tree_flatten((args, self._function, kwargs))
         mask: list[bool] = [is_array(leaf) for leaf in leaves]
         template = Template(treedef, leaves, mask, None)
@@ -108,7 +111,8 @@ def filter_shard_map(
 
     **Raises**
 
-    - `TypeError`: `fun` is not callable, or a leaf of `in_specs` or `out_specs` is no partition spec.
+    - `TypeError`: `fun` is not callable, `mesh` is no mesh, or a leaf of `in_specs` or `out_specs` is no partition
+      spec.
     - `ValueError`, when called: they are no prefixes, or an array cannot be split that way.
 
     **Example**
@@ -127,6 +131,11 @@ def filter_shard_map(
     if fun is sentinel:
         return as_decorator(filter_shard_map, {"in_specs": in_specs, "out_specs": out_specs, **options})
     check_callable("filter_shard_map", fun)
+    if not (mesh is None or isinstance(cast(object, mesh), (Mesh, AbstractMesh))):
+        raise TypeError(
+            f"argument `mesh` of `filter_shard_map`: found {describe(mesh)}; expected a `jax.sharding.Mesh`, such as "
+            "`jax.make_mesh` returns, or `None` for that of `jax.set_mesh`."
+        )
     shard_map_options = _ShardMapOptions(
         _as_specs("in_specs", in_specs), _as_specs("out_specs", out_specs), tuple(options.items())
     )

@@ -1,5 +1,6 @@
 """Compiling ahead of time: what `lower`, `trace` and `compile` give, with the arguments of the original function."""
 
+import re
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
@@ -7,6 +8,7 @@ import jax
 import jax.stages
 
 from .._runtime.guard import Guard
+from .calls import CALL_ERRORS
 from .conceal import reveal
 from .dispatch import Dispatcher
 
@@ -118,7 +120,16 @@ class Compiled(Generic[_P, _R_co]):
                 f"{self._dispatcher.difference(self._key, key, (*self._bound, *args), kwargs)}. Lower and compile it "
                 "again for these arguments, or call the function itself, which compiles as needed."
             )
-        output: _R_co = reveal(self._call(*arrays))
+        try:
+            output: _R_co = reveal(self._call(*arrays))
+        except CALL_ERRORS as error:
+            self._dispatcher.locate_deleted(error, (*self._bound, *args), kwargs)
+            if type(error) is not TypeError:
+                raise
+            # JAX, which sees a flat list of arrays, calls its items `arrays[0]` and so on.
+            places = self._dispatcher.locate_dynamic((*self._bound, *args), kwargs)
+            text = re.sub(r"Argument 'arrays\[(\d+)\]'", lambda found: places[int(found[1])], str(error))
+            raise TypeError(text) from None
         return output
 
     def as_text(self) -> str:

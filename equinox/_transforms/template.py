@@ -33,19 +33,24 @@ class Template:
         self._holes = [i for i, is_dynamic in enumerate(mask) if is_dynamic]
         self._anchor = None if anchor is None else weak_reference(anchor)
 
+    def _given(self) -> list[Any]:
+        """The leaves as they were given; nothing in particular in place of the dynamic ones."""
+        leaves: list[Any] = [leaf.value if type(leaf) is StaticArgument else leaf for leaf in self._leaves]
+        if self._anchor is None:
+            return leaves
+        anchor = self._anchor()
+        return [anchor if leaf is ANCHOR else leaf for leaf in leaves]
+
     def fill(self, dynamic: Sequence[Any]) -> Any:
         """Put the tree together around new dynamic leaves."""
-        leaves: list[Any] = [leaf.value if type(leaf) is StaticArgument else leaf for leaf in self._leaves]
-        if self._anchor is not None:
-            anchor = self._anchor()
-            leaves = [anchor if leaf is ANCHOR else leaf for leaf in leaves]
+        leaves = self._given()
         for hole, leaf in zip(self._holes, dynamic, strict=True):
             leaves[hole] = leaf
         return self.treedef.unflatten(leaves)
 
     def show(self, dynamic: Sequence[ArrayType]) -> Any:
         """The tree with a description in place of each leaf; a static argument is one leaf."""
-        leaves: list[Any] = [StaticLeaf(leaf.value if type(leaf) is StaticArgument else leaf) for leaf in self._leaves]
+        leaves: list[Any] = [StaticLeaf(leaf) for leaf in self._given()]
         for hole, leaf in zip(self._holes, dynamic, strict=True):
             leaves[hole] = leaf
         with contextlib.suppress(Exception):  # a node of the user's may refuse to hold just anything

@@ -10,6 +10,7 @@ from .._tree.partition import combine, partition
 from .._tree.predicates import is_array
 from .carry import next_carry
 from .eager import compiled_if_eager
+from .steering import as_unroll, check_boolean, check_integer
 from .wrapped import check_callable
 
 _C = TypeVar("_C")
@@ -36,8 +37,8 @@ def filter_while_loop(cond_fun: Callable[[_C], ArrayLike], body_fun: Callable[[_
 
     **Raises**
 
-    - `TypeError`: the next carry differs in more than the values of arrays; the message names the leaf and both
-      versions.
+    - `TypeError`: `cond_fun` returns no boolean scalar; or the next carry differs in more than the values of arrays,
+      where the message names the leaf and both versions.
 
     **Example**
     ```python
@@ -64,7 +65,9 @@ def _while_loop(functions: tuple[Callable[[Any], ArrayLike], Callable[[Any], Any
         return next_carry("filter_while_loop", "body_fun", carry, static, body_fun(combine(carry, static)))
 
     def condition(carry: Any) -> ArrayLike:
-        return cond_fun(combine(carry, static))
+        goes_on = cond_fun(combine(carry, static))
+        check_boolean("`filter_while_loop`, what `cond_fun` returns", goes_on)
+        return goes_on
 
     return combine(jax.lax.while_loop(condition, body, carry), static)
 
@@ -95,8 +98,9 @@ def filter_fori_loop(
 
     **Raises**
 
-    - `TypeError`: the next carry differs in more than the values of arrays; the message names the leaf and both
-      versions.
+    - `TypeError`: `lower` or `upper` is no integer; or the next carry differs in more than the values of arrays, where
+      the message names the leaf and both versions.
+    - `ValueError`: `unroll` is negative.
 
     **Example**
     ```python
@@ -108,6 +112,10 @@ def filter_fori_loop(
     ```
     """
     check_callable("filter_fori_loop", body_fun)
+    for name, bound in (("lower", lower), ("upper", upper)):
+        check_integer(f"argument `{name}` of `filter_fori_loop`", bound)
+    if unroll is not None:
+        unroll = as_unroll("filter_fori_loop", unroll)
     last: _C = compiled_if_eager(_fori_loop, body_fun, lower, upper, init_val, unroll)
     return last
 

@@ -1,16 +1,38 @@
 """What all filtered transformations return: a callable Module around a callable, which binds like a function."""
 
 import abc
+import dataclasses
 import functools
+import importlib
+import operator
+import sys
 import types
 from collections.abc import Callable
 from typing import Any
 
 from .._module import Module, field, module_update_wrapper
+from .._module.wrapper import copy_names
+from .._tree.equal import tree_equal
 from .._tree.pretty import tree_pformat
 
 
-class Wrapped(Module):
+class _Wrapper(Module):
+    """A Module with the names of what it wraps. They are not pickled with it: what annotations hold often cannot be."""
+
+    @property
+    @abc.abstractmethod
+    def __wrapped__(self) -> Any: ...
+
+    def __getstate__(self) -> dict[str, Any]:
+        names = [f.name for f in dataclasses.fields(self)]
+        return {name: value for name, value in vars(self).items() if name in names}
+
+    def __setstate__(self, state: Any) -> None:
+        super().__setstate__(state)  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue] # `Module` hides it from checkers
+        copy_names(self, self.__wrapped__)
+
+
+class Wrapped(_Wrapper):
     """A transformed callable. Its only children are those of the callable; what else it needs to know is static."""
 
     _function: Any
@@ -36,23 +58,44 @@ class Wrapped(Module):
     def __repr__(self) -> str:
         return f"{self._transformation}({tree_pformat(self.__wrapped__)})"
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # What decorates a function has taken its place, so that it must be pickled as functions are: by name. Otherwise
+        # the function itself would have to be, under that name, but that is no longer what is found there.
+        module, name = getattr(self, "__module__", None), getattr(self, "__qualname__", None)
+        if module in sys.modules and name is not None and module != "__main__":  # which is another one elsewhere
+            found = _find(module, name)
+            if found is self:
+                return name
+            if type(found) is type(self) and tree_equal(found, self) is True:
+                return _find, (module, name)
+        return super().__reduce_ex__(protocol)
 
-class BoundWrapped(Module):
+
+class BoundWrapped(_Wrapper):
     """A transformed method together with its instance: a PyTree whose leaves are those of both."""
 
-    _method: Wrapped
-    _instance: Any
+    # Called as in Python's own bound methods.
+    __func__: Wrapped
+    __self__: Any
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        return self._method(self._instance, *args, **kwargs)
+        return self.__func__(self.__self__, *args, **kwargs)
 
     @property
     def __wrapped__(self) -> types.MethodType:
         """The method as it was before, bound; its signature lacks `self`."""
-        return types.MethodType(self._method.__wrapped__, self._instance)
+        return types.MethodType(self.__func__.__wrapped__, self.__self__)
 
     def __repr__(self) -> str:
-        return f"<bound {self._method!r} of {tree_pformat(self._instance)}>"
+        return f"<bound {self.__func__!r} of {tree_pformat(self.__self__)}>"
+
+
+def _find(module: str, name: str) -> Any:
+    """What has this qualified name; None if nothing has."""
+    try:
+        return operator.attrgetter(name)(importlib.import_module(module))
+    except AttributeError:
+        return None
 
 
 def as_decorator(transformation: Callable[..., Any], options: dict[str, Any]) -> Callable[[Any], Any]:

@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 from jax.interpreters import ad
 
 from .._runtime.arrays import map_arrays
-from .._runtime.primitive import define_primitive
+from .._runtime.primitive import FINALISATIONS, define_primitive
 
 _T = TypeVar("_T")
 
@@ -67,7 +67,7 @@ class _Announcer:
             self.end(stack, last)
 
     def bind(self, stack: tuple[str, ...], arrays: Sequence[Any]) -> Sequence[Any]:
-        outputs: Sequence[Any] = announce_p.bind(*arrays, announcer=self, stack=stack) if arrays else []
+        outputs: Sequence[Any] = announce_jaxpr_p.bind(*arrays, announcer=self, stack=stack) if arrays else []
         return outputs
 
     def bind_perturbed(self, stack: tuple[str, ...], tangents: Sequence[Any]) -> list[Any]:
@@ -107,7 +107,7 @@ def _transpose(cotangents: Any, *arrays: Any, announcer: _Announcer, stack: tupl
     return announcer.bind_perturbed((*stack, "transpose"), cotangents)
 
 
-announce_p: Final = define_primitive(
+announce_jaxpr_p: Final = define_primitive(
     "announce_transform",
     impl=_impl,
     abstract_eval=_abstract_eval,
@@ -116,3 +116,11 @@ announce_p: Final = define_primitive(
     jvp=_jvp,
     transpose=_transpose,
 )
+
+
+def _finalise(*arrays: Any, announcer: _Announcer, stack: tuple[str, ...]) -> Sequence[Any]:
+    del announcer, stack  # it has not been compiled yet, and will not be
+    return arrays
+
+
+FINALISATIONS[announce_jaxpr_p] = _finalise

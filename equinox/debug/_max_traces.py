@@ -154,10 +154,8 @@ def get_num_traces(fn: Callable[..., Any]) -> int:
     """
     inner: Any = fn
     while not isinstance(inner, _MaxTraces):
-        if isinstance(inner, types.MethodType):
+        if isinstance(inner, (types.MethodType, BoundWrapped)):
             inner = inner.__func__
-        elif isinstance(inner, BoundWrapped):
-            inner = inner._method  # pyright: ignore[reportPrivateUsage] # what wraps a method is one thing with it
         elif hasattr(inner, "__wrapped__"):
             inner = inner.__wrapped__
         else:

@@ -20,6 +20,18 @@ def test_primals_and_cotangents_are_printed_on_the_way_back(transform: Any, caps
     )
 
 
+def test_what_is_printed_is_in_the_order_of_the_way_back(capsys: pytest.CaptureFixture[str]) -> None:
+    def loss(x):
+        return backward_nan(backward_nan(x, name="first") ** 2, name="second").sum()
+
+    jaxpr = jax.make_jaxpr(jax.grad(loss))(X)
+    assert [str(effect) for effect in jaxpr.effects] == ["OrderedDebug"]
+    eqx.filter_jit(jax.grad(loss))(X)
+    jax.effects_barrier()
+    out = capsys.readouterr().out
+    assert 0 <= out.index("second:") < out.index("first:")
+
+
 def test_without_a_name_there_is_no_line_for_it(capsys: pytest.CaptureFixture[str]) -> None:
     jax.grad(lambda x: backward_nan(x) ** 2)(jnp.float32(2.0))
     assert capsys.readouterr().out == ("   primals=Array(2., dtype=float32)\ncotangents=Array(4., dtype=float32)\n")

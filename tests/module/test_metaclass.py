@@ -14,6 +14,7 @@ import pytest
 
 from equinox import Module, field
 from equinox._module.bound_method import BoundMethod
+from tests.runtime.program import program
 from tests.untyped import untyped
 
 _T = TypeVar("_T")
@@ -387,3 +388,52 @@ def test_making_classes_gives_no_warning() -> None:
 
         class Child(Quiet):
             y: int = 0
+
+
+def test_a_class_that_is_pickled_by_value_is_the_same_class_in_another_process() -> None:
+    pytest.importorskip("cloudpickle")
+    written = program("""
+        import sys, cloudpickle, jax.numpy as jnp, equinox as eqx
+        class Layer(eqx.Module):
+            weight: jnp.ndarray
+            name: str = eqx.field(static=True, default="layer")
+            def __call__(self, x):
+                return self.weight * x
+            def method(self, x):
+                return self(x)
+        class Scaled(Layer):
+            scale: float = eqx.field(converter=float, default=1)
+            missing: eqx.AbstractVar[int]
+        class Complete(Scaled):
+            missing = 3
+            def __init__(self, weight):
+                self.weight = jnp.asarray(weight)
+                self.name = "complete"
+                self.scale = 2
+        sys.stdout.write(cloudpickle.dumps([Layer(jnp.array(2.0)), Complete(3), Layer(4.0).method, Scaled]).hex())
+    """)
+    read = program(
+        """
+        import sys, pickle, dataclasses, jax, equinox as eqx
+        layer, complete, method, abstract = pickle.loads(bytes.fromhex(sys.stdin.read()))
+        print(jax.tree.map(lambda x: 2 * x, layer)(1.0), jax.tree.map(lambda x: 2 * x, method)(1.0))
+        print([jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(complete)])
+        print(type(layer)(5, name="new"))
+        print(eqx.combine(*eqx.partition(type(complete)(5), eqx.is_array)))
+        for function in (lambda: abstract(1.0), lambda: setattr(layer, "weight", 1), lambda: type(layer)()):
+            try:
+                function()
+            except (TypeError, dataclasses.FrozenInstanceError) as error:
+                print(type(error).__name__)
+        """,
+        stdin=written.stdout,
+    )
+    assert read.stdout.splitlines() == [
+        "4.0 8.0",
+        "['.weight', '.scale']",
+        "Layer(weight=5, name='new')",
+        "Complete(weight=weak_i32[], name='complete', scale=2.0)",
+        "TypeError",
+        "FrozenInstanceError",
+        "TypeError",
+    ], (written.stderr, read.stderr)

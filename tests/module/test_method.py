@@ -272,3 +272,29 @@ def test_a_method_of_a_module_comes_before_a_mixin_that_stands_after_it() -> Non
         pass
 
     assert Mixed().mixed() == "Parent"
+
+
+def test_what_a_class_has_in_its_dict_can_be_wrapped_by_a_parent_that_watches_its_subclasses() -> None:
+    class Doubling(Module):
+        x: int
+
+        def __init_subclass__(cls, **kwargs: Any) -> None:
+            super().__init_subclass__(**kwargs)
+            found: Any = vars(cls)["value"]
+
+            @functools.wraps(found)
+            def value(self: Any, *args: int) -> int:
+                return 2 * found(self, *args)
+
+            untyped(cls).value = value
+
+        def value(self, y: int) -> int:
+            return self.x + y
+
+    class Child(Doubling):
+        def value(self, y: int) -> int:
+            return self.x * y
+
+    assert Child(3).value(5) == 30
+    assert isinstance(Child(3).value, BoundMethod)
+    assert inspect.signature(Child(3).value) == inspect.signature(Doubling(3).value)

@@ -1,5 +1,7 @@
 """The primitive behind runtime checks."""
 
+import logging
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -86,6 +88,101 @@ def the_parts_that_each_device_has_go_through_unchanged() -> None:
         lambda x: eqx.error_if(x, x > 100, "message"), mesh=mesh, in_specs=(P("a"),), out_specs=P("a")
     )
     np.testing.assert_array_equal(eqx.filter_jit(check)(jnp.arange(8)), np.arange(8))
+
+
+def split() -> jax.Array:
+    return jax.device_put(jnp.arange(8.0), NamedSharding(one_axis(), P("a")))
+
+
+def one_axis() -> jax.sharding.Mesh:
+    return jax.make_mesh((4,), ("a",), axis_types=(AxisType.Auto,))
+
+
+def limit(x: Any) -> Any:
+    return 2 * eqx.error_if(x, x.sum() > 30, "too large")
+
+
+@check_on_devices
+def a_failure_in_a_program_that_the_compiler_splits_is_an_error_and_the_next_call_works() -> None:
+    def in_a_loop(x: Any) -> Any:
+        return jax.lax.scan(lambda x, _: (limit(x) / 2, None), x, None, length=3)[0]
+
+    def of_a_batch(x: Any) -> Any:
+        return jax.vmap(lambda x: eqx.error_if(x, x > 16, "too large"))(x)
+
+    functions = [eqx.filter_jit(function) for function in (limit, in_a_loop, of_a_batch)]
+    compiled: Any = eqx.aot(functions[0]).lower(split()).compile()
+    for function in (*functions, compiled):
+        for _ in range(2):
+            assert np.isfinite(np.asarray(function(split()))).all()
+            with pytest.raises(eqx.EquinoxRuntimeError, match="too large") as info:
+                function(split() + 10)
+            assert ("in limit\n" if function is not functions[2] else "Batch index (7,) had error") in str(info.value)
+            assert info.value.__cause__ is None
+
+
+@check_on_devices
+def a_failure_on_one_device_while_others_wait_for_it_is_an_error() -> None:
+    def summed(x: Any) -> Any:
+        x = eqx.error_if(x, x > 6, "too large")
+        return x + jax.lax.psum(x.sum(), "a")
+
+    mapped = jax.shard_map(summed, mesh=one_axis(), in_specs=P("a"), out_specs=P("a"))
+    for function in (eqx.filter_jit(mapped), eqx.filter_pmap(summed, axis_name="a")):
+        with pytest.raises(eqx.EquinoxRuntimeError, match="too large"):
+            function(jnp.arange(4.0) * 3)
+        assert function(jnp.arange(4.0)).tolist() == [6, 7, 8, 9]
+
+
+@check_on_devices
+def of_two_failures_the_first_is_reported() -> None:
+    @eqx.filter_jit
+    def twice(x: Any) -> Any:
+        x = eqx.error_if(x, x.sum() > 3, "first")
+        return eqx.error_if(x, ~(x.sum() < 3), "second")
+
+    with pytest.raises(eqx.EquinoxRuntimeError, match=r"\nfirst\n"):
+        twice(split())
+
+
+@check_on_devices
+def a_failure_is_not_told_to_those_who_wait_for_other_programs() -> None:
+    def from_the_host(x: Any) -> Any:
+        with pytest.raises(eqx.EquinoxRuntimeError, match="too large"):
+            eqx.filter_jit(limit)(split() + 10)
+        return x
+
+    @eqx.filter_jit
+    def waits(x: Any) -> Any:
+        x = eqx.error_if(x, x < 0, "negative")
+        return jax.pure_callback(from_the_host, x, x)
+
+    assert waits(jnp.array(1.0)) == 1
+
+
+@check_on_devices
+def without_filter_jit_it_is_logged_and_the_program_goes_on_with_nans() -> None:
+    records: list[logging.LogRecord] = []
+    keep: Callable[[logging.LogRecord], Any] = records.append
+    check = jax.jit(lambda x: eqx.error_if(x, x.sum() > 30, "too large"))
+    logging.getLogger("equinox").addFilter(keep)
+    numbers, integers = jax.block_until_ready((check(split() + 10), check(split().astype(int) + 10)))
+    logging.getLogger("equinox").removeFilter(keep)
+    assert np.isnan(np.asarray(numbers)).all()
+    assert (np.asarray(integers) == np.iinfo(np.int32).max).all()
+    for record in records:
+        assert record.levelno == logging.ERROR
+        assert "too large" in record.getMessage()
+        assert "equinox.filter_jit" in record.getMessage()
+    assert len(records) == 2
+
+
+@check_on_devices
+def without_filter_jit_a_failure_on_one_device_is_an_error_of_jax() -> None:
+    check = lambda x: eqx.error_if(x, x > 6, "too large")  # noqa: E731
+    mapped = jax.shard_map(check, mesh=one_axis(), in_specs=P("a"), out_specs=P("a"))
+    with pytest.raises((RuntimeError, ValueError), match="too large"):
+        jax.block_until_ready(jax.jit(mapped)(split()))
 
 
 @pytest.mark.parametrize("name", check_on_devices.names)

@@ -108,9 +108,24 @@ def test_an_unknown_way_to_react_is_an_error(pred):
 
 
 def test_a_condition_that_is_no_boolean_is_an_error():
-    for pred in ("yes", None):
-        with pytest.raises(TypeError, match="argument `pred`"):
-            eqx.error_if(X, pred, "message")
+    for pred in ("yes", None, 0.0, 0.5, 1j, jnp.array(0.0), np.ones(2), np.float32(1.0), jnp.ones(1, jnp.bfloat16)):
+        for run in (lambda f: f, eqx.filter_jit):
+            with pytest.raises(TypeError, match=r"argument `pred`: found .*comparison"):
+                run(lambda x, pred: eqx.error_if(x, pred, "message"))(X, pred)
+
+
+@pytest.mark.parametrize("message", [3, None, b"bytes", ValueError("text"), ["text"]])
+def test_a_message_that_is_no_string_is_an_error_before_it_is_needed(message):
+    for pred in (False, X > 5):
+        with pytest.raises(TypeError, match=r"argument `msg`: found .* expected a string"):
+            eqx.error_if(X, pred, message)
+        with pytest.raises(TypeError, match=r"argument `msgs\[1\]`: found .* expected a string"):
+            eqx.branched_error_if(X, pred, 0, ["text", message])
+
+
+def test_a_string_is_no_sequence_of_messages():
+    with pytest.raises(TypeError, match=r"argument `msgs`: found .*'text', expected a sequence"):
+        eqx.branched_error_if(X, X > 5, 0, "text")
 
 
 def test_a_check_at_run_time_needs_an_array() -> None:

@@ -6,8 +6,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
+from jax._src.dispatch import runtime_tokens  # private, but so is what is to be forgotten
 
 import equinox as eqx
+from equinox._runtime.failures import Failure, report
 from tests.runtime.program import program
 
 X = jnp.array(1.0)
@@ -188,6 +190,27 @@ def test_exiting_after_a_failure_is_quiet() -> None:
     assert run.stdout.count("caught") == 2
 
 
+def test_ordered_effects_that_failed_with_a_check_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Whether they fail with it depends on the device: on a CPU, they do not.
+    failure: Any = None
+    forgotten: list[bool] = []
+
+    def effects_barrier():
+        raise jax.errors.JaxRuntimeError(str(failure))
+
+    monkeypatch.setattr(jax, "effects_barrier", effects_barrier)
+    monkeypatch.setattr(runtime_tokens, "clear", lambda: forgotten.append(True), raising=False)
+    function = eqx.filter_jit(check)
+    failure = report(Failure("message", ()))
+    with pytest.raises(eqx.EquinoxRuntimeError, match="message"):
+        function(10 * X)
+    assert forgotten == [True]
+    failure = "another failure"
+    with pytest.raises(RuntimeError, match="another failure"):
+        function(10 * X)
+    assert forgotten == [True]
+
+
 def test_importing_the_package_does_not_load_the_checks() -> None:
     run = program("""
         import sys, equinox
@@ -195,3 +218,18 @@ def test_importing_the_package_does_not_load_the_checks() -> None:
         print({"equinox._runtime.check", "equinox._runtime.error_if", "equinox.debug"} & sys.modules.keys())
     """)
     assert run.stdout.strip() == "set()", run.stderr
+
+
+def test_a_check_in_the_implementation_of_a_primitive_is_one_of_the_program() -> None:
+    def rule(*args: Any, **params: Any) -> Any:
+        raise AssertionError
+
+    def impl(x: Any) -> list[Any]:
+        return [check(x)]
+
+    check_p = eqx.internal.create_vprim("check", impl, lambda x: [x], rule, rule)
+    function = eqx.filter_jit(lambda x: check_p.bind(x)[0])
+    assert function(X) == X
+    for x in (X + 5, jnp.array([1, 6])):
+        with pytest.raises(eqx.EquinoxRuntimeError, match="message"):
+            function(x)

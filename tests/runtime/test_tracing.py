@@ -25,3 +25,8 @@ def test_a_program_is_being_made_by_jit_but_not_by_vmap_or_grad():
     with jax.disable_jit():
         jax.jit(note("disabled"))(1.0)
     assert not found["disabled"]
+
+
+def test_asking_leaves_nothing_in_the_program():
+    jaxpr = jax.make_jaxpr(lambda x: x if is_tracing() else -x)(1.0)
+    assert not jaxpr.eqns

@@ -120,3 +120,8 @@ def test_text_from_rich_is_as_wide_as_it_needs_to_be(columns: str, monkeypatch: 
 def test_without_rich_there_is_no_text_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rich.console", None)
     assert rich_text(CALLED) is None
+
+
+def test_a_single_parameter_is_not_called_several():
+    totals = str(eqx.tree_summary({"a": jnp.array(1.0)})).splitlines()[-1]
+    assert totals == "1 parameter, 1 trainable, 4 B"

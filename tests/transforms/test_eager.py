@@ -5,6 +5,7 @@ import weakref
 import jax
 import jax.numpy as jnp
 import pytest
+from jax.sharding import PartitionSpec
 
 import equinox as eqx
 from tests.untyped import untyped
@@ -39,7 +40,14 @@ LOOPS = {
     "filter_fori_loop": lambda adder, x: eqx.filter_fori_loop(0, 3, adder.numbered, x),
     "filter_cond": lambda adder, x: eqx.filter_cond(x > 1, adder.body, jnp.negative, x),
     "filter_switch": lambda adder, x: eqx.filter_switch(x, [jnp.negative, adder.body], x),
+    "filter_checkpoint": lambda adder, x: eqx.filter_checkpoint(adder.body)(x),
+    "filter_shard_map": lambda adder, x: on_one_device(adder.body)(x),
 }
+
+
+def on_one_device(function):
+    mesh = jax.make_mesh((1,), ("device",), axis_types=(jax.sharding.AxisType.Auto,))
+    return eqx.filter_shard_map(function, mesh=mesh, in_specs=PartitionSpec(), out_specs=PartitionSpec())
 
 
 @pytest.mark.parametrize("name", LOOPS)
@@ -92,12 +100,37 @@ def test_what_a_function_captures_is_freed_with_it():
     assert reference() is None
 
 
-def test_a_runtime_check_that_fails_is_reported_as_in_a_compiled_function():
-    def step(carry, x):
-        return eqx.error_if(carry + x, x > 1, "too large"), None
+def test_a_callback_is_handed_to_jax_once_for_many_calls(monkeypatch):
+    handed: list[object] = []
+    pure_callback = jax.pure_callback
 
-    with pytest.raises(eqx.EquinoxRuntimeError, match="too large"):
-        eqx.filter_scan(step, jnp.array(0), jnp.arange(3))
+    def note(callback, *args, **kwargs):
+        handed.append(callback)
+        return pure_callback(callback, *args, **kwargs)
+
+    monkeypatch.setattr(jax, "pure_callback", note)
+    for i in range(3):
+        y = eqx.filter_pure_callback(jax.device_get, jnp.array(i), result_shape_dtypes=jnp.array(0))
+        assert y == i
+    assert len(handed) == 1
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, eqx.filter_jit])
+def test_a_runtime_check_that_fails_is_reported_as_in_a_compiled_function(wrap, caplog):
+    check = wrap(lambda x: eqx.error_if(x, x > 1, "too large"))
+    x = jnp.array(2.0)
+    for call in (
+        lambda: eqx.filter_scan(lambda carry, x: (check(carry + x), None), x, jnp.arange(3.0)),
+        lambda: eqx.filter_while_loop(lambda _: True, check, x),
+        lambda: eqx.filter_cond(x > 1, check, jnp.negative, x),
+        lambda: eqx.filter_checkpoint(check)(x),
+        lambda: eqx.filter_grad(eqx.filter_checkpoint(check))(x),
+        lambda: on_one_device(check)(x),
+    ):
+        with pytest.raises(eqx.EquinoxRuntimeError, match="too large") as info:
+            call()
+        assert info.value.__cause__ is None
+    assert not caplog.records
 
 
 @pytest.mark.parametrize(

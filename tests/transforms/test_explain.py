@@ -625,3 +625,36 @@ def test_threads_can_be_explained_to():
     assert len(hits) == 80
     assert all(hits)
     assert function.explain(X, 0).traces == 7
+
+
+def test_a_function_that_is_its_own_argument_is_shown_as_it_is():
+    def function(other, x):
+        return x
+
+    compiled = eqx.filter_jit(function)
+    compiled(function, jnp.ones(3))
+    (difference,) = eqx.aot(compiled).explain(jnp.sin, jnp.ones(3)).differences
+    assert difference.place == "argument `other`"
+    assert repr(function)[:40] in difference.before
+    partial = eqx.filter_jit(eqx.Partial(function, function))
+    partial(jnp.ones(3))
+    differences = eqx.aot(eqx.filter_jit(eqx.Partial(function, jnp.sin))).explain(jnp.ones(3)).differences
+    assert "Anchor" not in str(differences)
+
+
+def test_the_instance_of_a_method_is_called_as_in_python():
+    class Scale(eqx.Module):
+        factor: jax.Array
+
+        @eqx.filter_jit
+        def compiled(self, x):
+            return self.factor * x
+
+        def method(self, x):
+            return self.factor * x
+
+    function = eqx.filter_jit(lambda method, x: method(x))
+    for name in ("compiled", "method"):
+        function(getattr(Scale(jnp.ones(2)), name), 1.0)
+        (difference,) = eqx.aot(function).explain(getattr(Scale(jnp.ones(3)), name), 1.0).differences
+        assert difference.place == "argument `method`, leaf `.__self__.factor`"

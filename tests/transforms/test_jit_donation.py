@@ -282,3 +282,43 @@ def test_jitf_rejects_values_that_name_no_argument(donate):
     for option in ("donate_argnums", "static_argnums"):
         with pytest.raises((TypeError, ValueError)):
             ft.partial(eqx.jitf, filter_fn=eqx.is_array)(lambda a: a, **{option: donate})
+
+
+def test_an_array_that_was_donated_before_is_named():
+    step = eqx.filter_jit(increment, donate="all")
+    other = eqx.filter_jit(lambda own, x, *, scale: (own["a"] + x) * scale["s"])
+    compiled = eqx.aot(step).lower({"a": jnp.ones(2), "b": [jnp.ones(1)]}).compile()
+
+    def gone():
+        tree = {"a": jnp.ones(2), "b": [jnp.ones(1)]}
+        step(tree)
+        return tree
+
+    ones = {"a": jnp.ones(2)}
+    for call, place in [
+        (lambda: step(gone()), "argument `tree`, leaf `['a']`"),
+        (lambda: compiled(gone()), "argument `tree`, leaf `['a']`"),
+        (lambda: other(gone(), 1.0, scale={"s": jnp.array(1.0)}), "argument `own`, leaf `['a']`"),
+        (lambda: other(ones, 1.0, scale={"s": gone()["b"][0]}), "argument `scale`, leaf `['s']`"),
+        (lambda: eqx.filter_jit(Increment(gone()["a"]))(jnp.ones(2), None), "leaf `.own`"),
+    ]:
+        for _ in range(2):
+            with pytest.raises((RuntimeError, ValueError), match="deleted") as info:
+                call()
+            assert place in str(info.value)
+            assert "donate" in str(info.value)
+    assert other(ones, 1.0, scale={"s": jnp.array(2.0)}).tolist() == [4, 4]
+
+
+def test_other_errors_of_a_call_are_left_alone():
+    @eqx.filter_jit
+    def function(x):
+        if x.ndim == 1:
+            raise RuntimeError("deleted is a word")
+        return eqx.error_if(x, x > 1, "deleted is a word")
+
+    for x in (jnp.ones(2), jnp.array(2.0)):
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="deleted is a word") as info:
+                function(x)
+            assert "donate" not in str(info.value)

@@ -80,9 +80,37 @@ def test_inputs_without_arrays_need_a_length():
         eqx.filter_scan(step, jnp.array(0), 2)
 
 
-def test_arrays_with_different_numbers_of_rows_are_jaxs_error():
-    with pytest.raises(ValueError, match="leading axis sizes"):
-        eqx.filter_scan(lambda carry, x: (carry, None), None, {"a": jnp.ones(3), "b": jnp.ones(4)})
+def rows_error(xs, **options):
+    with pytest.raises(ValueError, match="`filter_scan`") as info:
+        eqx.filter_scan(lambda carry, x: (carry, None), jnp.array(0), xs, **options)
+    return str(info.value)
+
+
+def test_arrays_with_different_numbers_of_rows_are_named_with_their_numbers():
+    text = rows_error({"a": jnp.ones(3), "b": {"c": jnp.ones((4, 2))}, "d": jnp.ones(3), "name": "text"})
+    assert "`['a']`" in text
+    assert "`['b']['c']`" in text
+    assert "float32[3]" in text
+    assert "float32[4,2]" in text
+    assert "`['d']`" not in text
+
+
+def test_a_scalar_has_no_rows_and_is_named():
+    text = rows_error((jnp.ones(3), {"b": jnp.array(1.0)}))
+    assert "argument `xs`, leaf `[1]['b']`" in text
+    assert "float32[]" in text
+
+
+def test_a_length_that_is_not_that_of_the_rows_is_an_error_that_names_both():
+    text = rows_error([None, jnp.ones(3)], length=5)
+    assert "argument `xs`, leaf `[1]`" in text
+    assert "has 3" in text
+    assert "`length` is 5" in text
+
+
+def test_numbers_in_the_inputs_are_said_to_be_no_arrays():
+    assert "`jnp.asarray`" in rows_error([1.0, 2.0])
+    assert "`jnp.asarray`" not in rows_error(None)
 
 
 def test_outputs_that_are_no_arrays_are_the_objects_made_while_tracing():

@@ -185,6 +185,12 @@ def an_array_that_cannot_be_split_is_jax_s_error():
         shard_map(lambda y: y, spec, spec)(np.arange(3.0))
 
 
+@pytest.mark.parametrize("found", [3, "devices", [0, 1]])
+def test_what_is_no_mesh_is_rejected_when_wrapping(found):
+    with pytest.raises(TypeError, match="argument `mesh` of `filter_shard_map`: found"):
+        eqx.filter_shard_map(lambda y: y, mesh=found, in_specs=P(), out_specs=P())
+
+
 @pytest.mark.parametrize("name", check.names)
 def test_on_four_devices(name):
     check.assert_passed(name)

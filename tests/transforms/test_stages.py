@@ -210,6 +210,23 @@ def test_arrays_of_another_shape_are_jaxs_error(jit):
 
 
 @each_jit
+def test_the_error_of_jax_names_the_leaf_that_differs(jit):
+    model = Model(x, size=1)
+    compiled = jit(lambda first, model, *, last: first).lower(x, model, last=[x]).compile()
+    for first, weight, last, place in [
+        (jnp.ones(3), x, x, "argument `first` compiled with float32[2] and called with float32[3]"),
+        (x, jnp.ones(3), x, "argument `model`, leaf `.weight` compiled with float32[2] and called with float32[3]"),
+        (x, x, jnp.ones(3), "argument `last`, leaf `[0]` compiled with float32[2] and called with float32[3]"),
+    ]:
+        with pytest.raises(TypeError) as info:
+            compiled(first, Model(weight, size=1), last=[last])
+        assert place in str(info.value)
+    own = jit(model.method).lower(x).compile()
+    with pytest.raises(TypeError, match="argument `x` compiled with"):
+        own(jnp.ones(3))
+
+
+@each_jit
 @pytest.mark.parametrize("other", [4, 3.0, True, "text", None, object()])
 def test_other_static_arguments_are_an_error_that_names_them(jit, other):
     compiled = jit(function).lower(x, 3).compile()
@@ -240,8 +257,34 @@ def test_arguments_of_another_structure_are_an_error(jit):
     for args, kwargs in [((x,), {}), ((x, 3, 4), {}), ((), {}), (([x], 3), {}), ((x, 3), {"tree": 1})]:
         with pytest.raises(TypeError):
             compiled(*args, **kwargs)
-    with pytest.raises(TypeError, match="structure"):
+    with pytest.raises(TypeError, match=r"argument `model`, leaf `.size` was .*: 1, and is .*: 2\."):
         jit(lambda model: model.size).lower(Model(x, size=1)).compile()(Model(x, size=2))
+
+
+@each_jit
+def test_the_error_says_where_the_structure_differs(jit):
+    compiled = jit(lambda x, tree=None, **more: x).lower(x, {"a": [x, 1]}, b=x).compile()
+    for args, kwargs, text in [
+        ((x, {"a": x}), {"b": x}, r"argument `tree`, leaf `\['a'\]` was a `list` .*, and is an array\."),
+        ((x, {"a": [(x,), 1]}), {"b": x}, r"argument `tree`, leaf `\['a'\]\[0\]` was an array, and is a `tuple`"),
+        ((x,), {"b": x}, "argument `tree` was given, and is not given"),
+        ((x, {"a": [x, 1]}), {}, "argument `b` was given, and is not given"),
+        ((x, {"a": [x, 1]}), {"b": x, "c": x}, "argument `c` was not given, and is given"),
+    ]:
+        with pytest.raises(TypeError, match=text):
+            compiled(*args, **kwargs)
+
+
+def test_nodes_that_cannot_hold_descriptions_are_shown_as_jax_shows_them():
+    class Strict:
+        def __init__(self, x):
+            assert isinstance(x, (jax.Array, np.ndarray)), "no array"
+            self.x = x
+
+    jax.tree_util.register_pytree_node(Strict, lambda node: ((node.x,), None), lambda _, children: Strict(*children))
+    compiled = eqx.filter_jit(lambda x: jax.tree.leaves(x)[0]).lower([Strict(x)]).compile()
+    with pytest.raises(TypeError, match=r"the structure was .*Strict"):
+        compiled((Strict(x),))
 
 
 def test_calls_without_keywords_differ_from_calls_with():

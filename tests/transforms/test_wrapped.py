@@ -5,6 +5,7 @@ import doctest
 import functools as ft
 import inspect
 import pickle
+import sys
 import types
 import typing
 
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 import equinox as eqx
+from tests.runtime.program import program
 
 #: Every transformation, and what it makes of the value and the gradient of a function.
 TRANSFORMS = [
@@ -429,6 +431,108 @@ def test_what_cannot_be_traced_is_not_hidden_from_jax(transform, expected):
     # A function is a leaf of its wrapper, as it is of any other Module.
     with pytest.raises(TypeError):
         jax.jit(lambda wrapped: 0)(transform(unannotated))
+
+
+# Pickling
+
+
+class Annotated(eqx.Module):
+    """Its annotations cannot be pickled: JAX's array type is not found under the name that it gives itself."""
+
+    weight: jax.Array
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return self.weight * x
+
+    @eqx.filter_jit
+    def compiled(self, x: jax.Array) -> jax.Array:
+        return self.weight * x
+
+    @eqx.filter_grad
+    def gradient(self, x):
+        return (self.weight**2).sum() * x
+
+
+@pytest.fixture
+def decorate(monkeypatch):
+    """Write a decorated function into a module, under a name of its own."""
+    module = types.ModuleType("of_decorated_functions")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+
+    def decorate(transform):
+        def decorated(x: jax.Array):
+            return x**2
+
+        decorated.__module__, decorated.__qualname__ = module.__name__, "decorated"
+        vars(module)["decorated"] = transform(decorated)
+        return vars(module)["decorated"]
+
+    return decorate
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        *(transform.values[0] for transform in TRANSFORMS),
+        *(eqx.filter_vmap, eqx.filter_pmap, eqx.filter_custom_jvp, eqx.filter_custom_vjp, eqx.filter_make_jaxpr),
+        *(eqx.filter_hessian, eqx.debug.assert_max_traces(max_traces=None)),
+    ],
+)
+@pytest.mark.parametrize("protocol", [2, pickle.HIGHEST_PROTOCOL])
+def test_decorated_functions_are_pickled_by_name_as_functions_are(transform, protocol, decorate):
+    decorated = decorate(transform)
+    assert pickle.loads(pickle.dumps(decorated, protocol)) is decorated
+    assert copy.deepcopy(decorated) is copy.copy(decorated) is decorated
+    wrapped_again = pickle.loads(pickle.dumps(eqx.filter_vmap(decorated), protocol))
+    assert wrapped_again.__wrapped__ is decorated
+    # Mapping over a tree makes another one, which has the same name.
+    mapped = jax.tree.map(lambda leaf: leaf, decorated)
+    assert mapped is not decorated
+    assert pickle.loads(pickle.dumps(mapped, protocol)) is decorated
+
+
+def test_what_has_a_name_that_means_something_else_is_not_pickled_by_name(decorate):
+    decorated = decorate(eqx.filter_jit)
+    other = eqx.filter_jit(decorated.__wrapped__, inline=True)
+    with pytest.raises(pickle.PicklingError):
+        pickle.dumps(other)
+    assert copy.deepcopy(other) == other
+    by_value = pickle.loads(pickle.dumps(eqx.filter_jit(function)))
+    assert type(by_value) is type(other)
+    assert by_value.__wrapped__ is function
+
+
+def test_models_with_decorated_methods_can_be_pickled_and_so_can_the_methods():
+    model = Annotated(jnp.array(2.0))
+    for duplicate in (copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))):
+        assert duplicate(model).compiled(3.0) == 6
+        assert duplicate(Annotated.compiled) is Annotated.compiled
+        for bound in (model.compiled, model.gradient, eqx.filter_jit(model), eqx.filter_vmap(model.__call__)):
+            other = duplicate(bound)
+            assert jax.tree.structure(other) == jax.tree.structure(bound)
+            assert other.__annotations__ == bound.__annotations__
+        assert duplicate(model.compiled)(3.0) == 6
+        assert duplicate(eqx.filter_jit(model))(3.0) == 6
+        assert duplicate(model.gradient)(3.0).weight == 12
+
+
+def test_cloudpickle_takes_what_a_program_decorates_along_by_value():
+    pytest.importorskip("cloudpickle")
+    write = """
+        import sys, cloudpickle, jax.numpy as jnp, equinox as eqx
+        @eqx.filter_jit
+        def double(x):
+            return 2 * x
+        class Model(eqx.Module):
+            weight: float
+            @eqx.filter_jit
+            def scale(self, x):
+                return self.weight * x
+        sys.stdout.write(cloudpickle.dumps((double, Model(3.0).scale)).hex())
+    """
+    read = "import sys, pickle; print(*(f(1.0) for f in pickle.loads(bytes.fromhex(sys.stdin.read()))))"
+    written = program(write)
+    assert program(read, stdin=written.stdout).stdout == "2.0 3.0\n", written.stderr
 
 
 # Options of the early days
