@@ -1,4 +1,9 @@
-"""Neural network layers. Each is a Module that is called with one example: `jax.vmap` makes it take a batch."""
+"""Neural network layers. Each is a Module that is called with one example: `jax.vmap` makes it take a batch.
+
+Layers do not know whether they are trained. Filters do, which [`trainable`][equinox.trainable],
+[`freeze`][equinox.freeze] and [`lora_filter`][equinox.nn.lora_filter] make for a model. What is a constant from the
+outset, a layer holds as a NumPy array, which is never trained.
+"""
 
 from ._adaptive_pool import AdaptiveAvgPool1d as AdaptiveAvgPool1d
 from ._adaptive_pool import AdaptiveAvgPool2d as AdaptiveAvgPool2d
@@ -7,11 +12,14 @@ from ._adaptive_pool import AdaptiveMaxPool1d as AdaptiveMaxPool1d
 from ._adaptive_pool import AdaptiveMaxPool2d as AdaptiveMaxPool2d
 from ._adaptive_pool import AdaptiveMaxPool3d as AdaptiveMaxPool3d
 from ._adaptive_pool import AdaptivePool as AdaptivePool
+from ._alibi import ALiBi as ALiBi
 from ._attention import MultiheadAttention as MultiheadAttention
 from ._avg_pool import AvgPool1d as AvgPool1d
 from ._avg_pool import AvgPool2d as AvgPool2d
 from ._avg_pool import AvgPool3d as AvgPool3d
 from ._batch_norm import BatchNorm as BatchNorm
+from ._bilinear import Bilinear as Bilinear
+from ._causal_conv import CausalConv1d as CausalConv1d
 from ._conv import Conv as Conv
 from ._conv import Conv1d as Conv1d
 from ._conv import Conv2d as Conv2d
@@ -20,30 +28,77 @@ from ._conv_transpose import ConvTranspose as ConvTranspose
 from ._conv_transpose import ConvTranspose1d as ConvTranspose1d
 from ._conv_transpose import ConvTranspose2d as ConvTranspose2d
 from ._conv_transpose import ConvTranspose3d as ConvTranspose3d
+from ._dense_general import DenseGeneral as DenseGeneral
+from ._dot_product_attention import dot_product_attention as dot_product_attention
+from ._drop_path import DropPath as DropPath
 from ._dropout import Dropout as Dropout
+from ._einsum import Einsum as Einsum
 from ._embedding import Embedding as Embedding
+from ._embedding_bag import EmbeddingBag as EmbeddingBag
+from ._feed_forward import FeedForward as FeedForward
+from ._flatten import Flatten as Flatten
+from ._flatten import Reshape as Reshape
+from ._gated_feed_forward import GatedFeedForward as GatedFeedForward
+from ._global_pool import GlobalAvgPool as GlobalAvgPool
+from ._global_pool import GlobalMaxPool as GlobalMaxPool
 from ._group_norm import GroupNorm as GroupNorm
 from ._gru import GRUCell as GRUCell
+from ._gru_layers import GRU as GRU
 from ._identity import Identity as Identity
 from ._inference import inference_mode as inference_mode
+from ._initialise import out_first as out_first
+from ._instance_norm import InstanceNorm as InstanceNorm
+from ._kv_cache import KVCache as KVCache
 from ._lambda import Lambda as Lambda
 from ._layer_norm import LayerNorm as LayerNorm
+from ._learned_positions import LearnedPositionalEmbedding as LearnedPositionalEmbedding
 from ._linear import Linear as Linear
+from ._lora import LoRA as LoRA
+from ._lora import add_lora as add_lora
+from ._lora import lora_filter as lora_filter
+from ._lora import merge_lora as merge_lora
+from ._loss_scale import DynamicLossScale as DynamicLossScale
 from ._lstm import LSTMCell as LSTMCell
+from ._lstm_layers import LSTM as LSTM
 from ._max_pool import MaxPool1d as MaxPool1d
 from ._max_pool import MaxPool2d as MaxPool2d
 from ._max_pool import MaxPool3d as MaxPool3d
+from ._mixed_precision import MixedPrecision as MixedPrecision
+from ._mixed_precision import Policy as Policy
+from ._mixed_precision import mixed_precision as mixed_precision
 from ._mlp import MLP as MLP
+from ._moving_average import ExponentialMovingAverage as ExponentialMovingAverage
+from ._parallel import Parallel as Parallel
+from ._pixel_shuffle import PixelShuffle as PixelShuffle
+from ._pixel_shuffle import PixelUnshuffle as PixelUnshuffle
 from ._pool import Pool as Pool
 from ._prelu import PReLU as PReLU
+from ._residual import Residual as Residual
 from ._rms_norm import RMSNorm as RMSNorm
+from ._rnn import RNN as RNN
 from ._rotary import RotaryPositionalEmbedding as RotaryPositionalEmbedding
+from ._rotary_scaling import LinearScaling as LinearScaling
+from ._rotary_scaling import Llama3Scaling as Llama3Scaling
+from ._rotary_scaling import NTKScaling as NTKScaling
+from ._rotary_scaling import YaRNScaling as YaRNScaling
+from ._separable_conv import DepthwiseConv as DepthwiseConv
+from ._separable_conv import SeparableConv as SeparableConv
 from ._sequential import Sequential as Sequential
 from ._shared import Shared as Shared
+from ._sinusoidal import SinusoidalPositionalEmbedding as SinusoidalPositionalEmbedding
 from ._spectral_norm import SpectralNorm as SpectralNorm
+from ._stacked_layers import Repeated as Repeated
+from ._stacked_layers import StackedLayers as StackedLayers
 from ._state import State as State
 from ._state import make_with_state as make_with_state
 from ._state_index import StateIndex as StateIndex
 from ._state_index import delete_init_state as delete_init_state
 from ._stateful import StatefulLayer as StatefulLayer
+from ._summary import count_params as count_params
+from ._summary import summary as summary
+from ._torch import load_torch as load_torch
+from ._torch import to_torch_state_dict as to_torch_state_dict
+from ._transformer_decoder import TransformerDecoderLayer as TransformerDecoderLayer
+from ._transformer_encoder import TransformerEncoderLayer as TransformerEncoderLayer
+from ._upsample import Upsample as Upsample
 from ._weight_norm import WeightNorm as WeightNorm

@@ -49,7 +49,7 @@ class AdaptivePool(Module):
     if not TYPE_CHECKING:  # for type checkers, a `Final` attribute that has a value here would have it for good
         target_shape = field(static=True)
         operation = field()
-        overlap = field(static=True)
+        overlap = field(static=True, default=False)
 
     def __init__(
         self,

@@ -1,8 +1,7 @@
 """`MultiheadAttention`: every element of a sequence asks all elements of another one, and averages their answers."""
 
-import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, overload
 
 import jax
 import jax.numpy as jnp
@@ -11,75 +10,20 @@ from jax.typing import DTypeLike
 
 from .._errors import describe, locate
 from .._module import Module, field
+from ._dot_product_attention import Implementation, Window, as_window, both, for_heads, visible
+from ._dot_product_attention import dot_product_attention as attend_with_all_heads
 from ._dropout import Dropout
+from ._initialise import Initialiser, parameter_dtype
+from ._kv_cache import KVCache
 from ._linear import Linear
 from ._shapes import as_size, checked
+from ._single_head import as_mask
+from ._single_head import dot_product_attention as dot_product_attention  # noqa: PLC0414 # others look for it here
+from ._single_head import dot_product_attention_weights as dot_product_attention_weights  # noqa: PLC0414
 from ._spelling import spelled
 
+Mask: TypeAlias = Array | Literal["causal"] | tuple[Literal["causal"], Array]
 ProcessHeads: TypeAlias = Callable[[Array, Array, Array], tuple[Array, Array, Array]]
-
-
-def dot_product_attention_weights(query: Array, key: Array, mask: Array | None = None) -> Array:
-    r"""How much of each key's value goes to each query: $\mathrm{softmax}(Q K^T / \sqrt{d})$.
-
-    The softmax is computed in `float32` at least.
-
-    **Arguments**
-
-    - `query`: shape `(queries, d)`.
-    - `key`: shape `(keys, d)`.
-    - `mask`: shape `(queries, keys)`, true where a query may see a key. A query that may see nothing sees all keys
-        equally.
-
-    **Returns**
-
-    An array of shape `(queries, keys)`, whose rows are probabilities.
-
-    **Raises**
-
-    - `ValueError`: `mask` has another shape.
-    - `TypeError`: `mask` consists of floating-point numbers.
-    """
-    logits = (query / math.sqrt(query.shape[-1] or 1)) @ key.T
-    if mask is not None:
-        mask = _as_mask(mask)
-        if mask.shape != logits.shape:
-            raise ValueError(f"{locate('mask')} must have shape {logits.shape}, found shape {mask.shape}.")
-        # The lowest finite number, because with minus infinity a row without any key would become nan.
-        lowest = float(cast(Any, jnp.finfo)(logits.dtype).min)  # JAX leaves it unannotated
-        logits = jnp.where(mask, logits, lowest)
-    precise = logits.astype("float32") if logits.dtype.itemsize < 4 else logits
-    return jax.nn.softmax(precise, axis=-1).astype(logits.dtype)
-
-
-def dot_product_attention(
-    query: Array,
-    key_: Array,
-    value: Array,
-    mask: Array | None = None,
-    dropout: Dropout | None = None,
-    *,
-    key: Array | None = None,
-    inference: bool | None = None,
-) -> Array:
-    """Average the values with the weights of [`dot_product_attention_weights`][]: attention with a single head.
-
-    **Arguments**
-
-    - `query`: shape `(queries, d)`.
-    - `key_`: shape `(keys, d)`.
-    - `value`: shape `(keys, v)`.
-    - `mask`: shape `(queries, keys)`, true where a query may see a key.
-    - `dropout`: applied to the weights, with `key` and `inference`.
-
-    **Returns**
-
-    An array of shape `(queries, v)`.
-    """
-    weights = dot_product_attention_weights(query, key_, mask)
-    if dropout is not None:
-        weights = dropout(weights, key=key, inference=inference)
-    return weights @ value
 
 
 class MultiheadAttention(Module):
@@ -92,9 +36,12 @@ class MultiheadAttention(Module):
     Q_i = q\,W_i^{q\,T}, \ K_i = k\,W_i^{k\,T}, \ V_i = v\,W_i^{v\,T},$$
 
     and the heads, one after the other, are transformed linearly to the output. If query, key and value are one
-    sequence, then it is called self-attention.
+    sequence, then it is called self-attention. With `num_kv_heads` < `num_heads`, several consecutive heads have the
+    same keys and values: grouped-query attention, or multi-query attention if there is one.
 
-    Vaswani et al., *Attention Is All You Need*, NeurIPS 2017.
+    Vaswani et al., *Attention Is All You Need*, NeurIPS 2017. Shazeer, *Fast Transformer Decoding: One Write-Head is
+    All You Need*, 2019, and Ainslie et al., *GQA: Training Generalized Multi-Query Transformer Models from Multi-Head
+    Checkpoints*, EMNLP 2023, for fewer heads of keys and values.
 
     **Arguments**
 
@@ -109,11 +56,15 @@ class MultiheadAttention(Module):
     - `inference`, or `deterministic`: whether to drop none. It is the flag of the layer's `dropout`.
     - `dtype`: of the parameters, as in [`Linear`][equinox.nn.Linear].
     - `key`: a PRNG key, for the initial parameters.
+    - `num_kv_heads`: the number of heads of keys and values, which divides `num_heads`. By default `num_heads`.
+    - `weight_init`, `bias_init`: what makes the initial weights and biases of all projections instead, as in
+        [`Linear`][equinox.nn.Linear].
 
     **Raises**
 
-    - `ValueError`: `num_heads` is not a positive integer; a size is not a non-negative one; `dropout_p` is outside
-        $[0, 1]$; `dtype` is an integer one.
+    - `ValueError`: `num_heads` is not a positive integer; `num_kv_heads` does not divide it; a size is not a
+        non-negative integer; `dropout_p` is outside $[0, 1]$; `dtype` is an integer one; what `weight_init` or
+        `bias_init` returns has another shape or dtype.
 
     **Example**
     ```python
@@ -123,12 +74,21 @@ class MultiheadAttention(Module):
     (5, 8)
 
     ```
-    With `causal`, an element sees itself and what is before it. With `rope`, the heads know where elements stand:
+    With a causal mask an element sees itself and what is before it. With `rope`, the heads know where elements stand:
     ```python
-    >>> causal = jnp.tril(jnp.ones((5, 5), bool))
     >>> rope = jax.vmap(eqx.nn.RotaryPositionalEmbedding(4), in_axes=1, out_axes=1)
-    >>> attention(x, x, x, mask=causal, process_heads=lambda q, k, v: (rope(q), rope(k), v)).shape
+    >>> attention(x, x, x, mask="causal", process_heads=lambda q, k, v: (rope(q), rope(k), v)).shape
     (5, 8)
+
+    ```
+    A sequence that grows element by element needs each element only once if there is a cache:
+    ```python
+    >>> def step(cache, element):
+    ...     out, cache = attention(element[None], element[None], element[None], cache=cache)
+    ...     return cache, out[0]
+    >>> cache, out = jax.lax.scan(step, attention.init_cache(max_len=5), x)
+    >>> bool(jnp.allclose(out, attention(x, x, x, mask="causal"), atol=1e-6))
+    True
 
     ```
     """
@@ -149,6 +109,7 @@ class MultiheadAttention(Module):
     use_key_bias: Final[bool]
     use_value_bias: Final[bool]
     use_output_bias: Final[bool]
+    num_kv_heads: Final[int]
 
     if not TYPE_CHECKING:  # for type checkers, a `Final` attribute that has a value here would have it for good
         num_heads = field(static=True)
@@ -162,6 +123,7 @@ class MultiheadAttention(Module):
         use_key_bias = field(static=True)
         use_value_bias = field(static=True)
         use_output_bias = field(static=True)
+        num_kv_heads = field(static=True)
 
     def __init__(
         self,
@@ -182,6 +144,9 @@ class MultiheadAttention(Module):
         *,
         key: Array,
         deterministic: bool | None = None,
+        num_kv_heads: int | None = None,
+        weight_init: Initialiser | None = None,
+        bias_init: Initialiser | None = None,
     ) -> None:
         self.num_heads = as_size("num_heads", num_heads)
         if self.num_heads == 0:
@@ -201,26 +166,71 @@ class MultiheadAttention(Module):
         self.use_value_bias = bool(use_value_bias)
         self.use_output_bias = bool(use_output_bias)
 
-        all_qk, all_vo = self.num_heads * self.qk_size, self.num_heads * self.vo_size
+        self.num_kv_heads = size_or(self.num_heads, "num_kv_heads", num_kv_heads)
+        if self.num_kv_heads == 0 or self.num_heads % self.num_kv_heads != 0:
+            found = f"found {self.num_kv_heads} and {self.num_heads}"
+            raise ValueError(f"{locate('num_kv_heads')} must divide {locate('num_heads')}, {found}.")
+
+        def linear(rows: int, columns: int, bias: bool, key: Array) -> Linear:
+            return Linear(rows, columns, bias, dtype, key=key, weight_init=weight_init, bias_init=bias_init)
+
         query_key, key_key, value_key, output_key = jax.random.split(key, 4)
-        self.query_proj = Linear(self.query_size, all_qk, self.use_query_bias, dtype, key=query_key)
-        self.key_proj = Linear(self.key_size, all_qk, self.use_key_bias, dtype, key=key_key)
-        self.value_proj = Linear(self.value_size, all_vo, self.use_value_bias, dtype, key=value_key)
-        self.output_proj = Linear(all_vo, self.output_size, self.use_output_bias, dtype, key=output_key)
+        self.query_proj = linear(self.query_size, self.num_heads * self.qk_size, self.use_query_bias, query_key)
+        self.key_proj = linear(self.key_size, self.num_kv_heads * self.qk_size, self.use_key_bias, key_key)
+        self.value_proj = linear(self.value_size, self.num_kv_heads * self.vo_size, self.use_value_bias, value_key)
+        self.output_proj = linear(self.num_heads * self.vo_size, self.output_size, self.use_output_bias, output_key)
         self.dropout = Dropout(dropout_p, spelled(inference, deterministic=deterministic))
 
+    @overload
     def __call__(
         self,
         query: Array,
         key_: Array,
         value: Array,
-        mask: Array | None = None,
+        mask: Mask | None = None,
         *,
         key: Array | None = None,
         inference: bool | None = None,
         deterministic: bool | None = None,
         process_heads: ProcessHeads | None = None,
-    ) -> Array:
+        bias: Array | None = None,
+        window: Window | None = None,
+        implementation: Implementation | None = "math",
+        cache: None = None,
+    ) -> Array: ...
+    @overload
+    def __call__(
+        self,
+        query: Array,
+        key_: Array,
+        value: Array,
+        mask: Mask | None = None,
+        *,
+        key: Array | None = None,
+        inference: bool | None = None,
+        deterministic: bool | None = None,
+        process_heads: ProcessHeads | None = None,
+        bias: Array | None = None,
+        window: Window | None = None,
+        implementation: Implementation | None = "math",
+        cache: KVCache,
+    ) -> tuple[Array, KVCache]: ...
+    def __call__(
+        self,
+        query: Array,
+        key_: Array,
+        value: Array,
+        mask: Mask | None = None,
+        *,
+        key: Array | None = None,
+        inference: bool | None = None,
+        deterministic: bool | None = None,
+        process_heads: ProcessHeads | None = None,
+        bias: Array | None = None,
+        window: Window | None = None,
+        implementation: Implementation | None = "math",
+        cache: KVCache | None = None,
+    ) -> Array | tuple[Array, KVCache]:
         """Average the values of one sequence for each query of another (or the same) one.
 
         **Arguments**
@@ -229,68 +239,119 @@ class MultiheadAttention(Module):
         - `key_`: shape `(keys, key_size)`. (`key` is the PRNG key, as everywhere.)
         - `value`: shape `(keys, value_size)`.
         - `mask`: shape `(queries, keys)`, or `(num_heads, queries, keys)` for a mask for each head: true (or an integer
-            other than 0) where a query may see a key. A query that may see nothing sees all keys equally.
+            other than 0) where a query may see a key. A query that may see nothing sees all keys equally. Or
+            `"causal"`: a query sees the keys up to its own position, where the last query and the last key are at the
+            same one if there are more keys than queries, and otherwise the first ones are. Or a pair: `"causal"` and a
+            mask, which must both let through what shall be seen.
         - `key`: a PRNG key for dropout. Each head gets a part of it.
         - `inference`, or `deterministic`: if given, decides instead of the flag of `dropout`.
         - `process_heads`: a function of the projected queries, keys and values. Their shapes are
-            `(queries, num_heads, qk_size)`, `(keys, num_heads, qk_size)` and `(keys, num_heads, vo_size)`. It returns
-            three arrays of the same shapes, which are used in their stead.
+            `(queries, num_heads, qk_size)`, `(keys, num_kv_heads, qk_size)` and `(keys, num_kv_heads, vo_size)`. It
+            returns three arrays of the same shapes, which are used in their stead.
+        - `bias`: an array of a shape that `mask` may have, added to the logits.
+        - `window`: how many keys before and after its own position a query sees, besides the one there.
+        - `implementation`: which one of [`dot_product_attention`][equinox.nn.dot_product_attention] to use.
+        - `cache`: the elements of a sequence so far, to which `key_` and `value` add the next ones, and to the last of
+            which `query` belongs. A query sees the elements up to its own, whether or not `mask` is `"causal"`. Masks
+            and biases are for all of the cache, with `max_len` keys. `process_heads` is called with the new elements:
+            the position of the first one is `cache.length`, which is the `offset` for
+            [`RotaryPositionalEmbedding`][equinox.nn.RotaryPositionalEmbedding].
 
         **Returns**
 
-        An array of shape `(queries, output_size)`.
+        An array of shape `(queries, output_size)`; if a `cache` is given, a pair of it and the cache to go on with.
 
         **Raises**
 
         - `ValueError`: an argument or a result of `process_heads` has another shape; there are more keys than values or
-            the other way round; `inference` and `deterministic` are both given and differ. For a batch of sequences,
-            use `jax.vmap`.
-        - `TypeError`: `mask` consists of floating-point numbers. (Nothing is added to the logits.)
+            the other way round; the cache has too little space, or is that of another layer; `inference` and
+            `deterministic` are both given and differ; `implementation` cannot do what is asked. For a batch of
+            sequences, use `jax.vmap`.
+        - `TypeError`: `mask` consists of floating-point numbers, which could be meant as `bias`.
         - `RuntimeError`: dropout needs a `key`, and there is none.
         """
         query = checked(self, "query", query, (None, self.query_size))
         key_ = checked(self, "key_", key_, (None, self.key_size))
         value = checked(self, "value", value, (None, self.value_size))
-        if len(key_) != len(value):
-            raise ValueError(f"{locate('key_')} and {locate('value')} differ in length: {len(key_)} and {len(value)}.")
-        if mask is not None:
-            mask = self._mask_of_heads(mask, len(query), len(key_))
+        queries, keys = len(query), len(key_)
+        if keys != len(value):
+            raise ValueError(f"{locate('key_')} and {locate('value')} differ in length: {keys} and {len(value)}.")
+        mask, is_causal = _split_mask(mask)
         inference = spelled(self.dropout.inference, inference=inference, deterministic=deterministic)
-
-        def attend(query: Array, key_: Array, value: Array, mask: Array | None, key: Array | None) -> Array:
-            return dot_product_attention(query, key_, value, mask, self.dropout, key=key, inference=inference)
 
         with jax.named_scope("eqx.nn.MultiheadAttention"):
             heads = (
-                self._split_heads(self.query_proj, query),
-                self._split_heads(self.key_proj, key_),
-                self._split_heads(self.value_proj, value),
+                _split_heads(self.query_proj, query, self.num_heads),
+                _split_heads(self.key_proj, key_, self.num_kv_heads),
+                _split_heads(self.value_proj, value, self.num_kv_heads),
             )
             if process_heads is not None:
                 heads = _processed(process_heads, heads)
-            keys = None if key is None else jax.random.split(key, self.num_heads)
-            attended = jax.vmap(attend, in_axes=(1, 1, 1, 0, 0), out_axes=1)(*heads, mask, keys)
-            return jax.vmap(self.output_proj)(attended.reshape(len(query), self.num_heads * self.vo_size))
+            q, k, v = heads
+            if cache is not None:
+                position = cache.length + max(keys - queries, 0)  # of the first query
+                cache = cache.extended(k, v)
+                seen = visible(queries, cache.max_len, position, True, None if window is None else as_window(window))
+                if mask is not None:
+                    mask = for_heads("mask", as_mask(mask), self.num_heads, queries, cache.max_len)
+                mask, is_causal, window = both(mask, seen), False, None
+                k, v = cache.keys.astype(k.dtype), cache.values.astype(v.dtype)
+            attended = attend_with_all_heads(
+                q,
+                k,
+                v,
+                mask=mask,
+                bias=bias,
+                is_causal=is_causal,
+                window=window,
+                dropout=self.dropout,
+                key=key,
+                inference=inference,
+                implementation=implementation,
+            )
+            out = jax.vmap(self.output_proj)(attended.reshape(queries, self.num_heads * self.vo_size))
+            return out if cache is None else (jnp.where(cache.length > cache.max_len, jnp.nan, out), cache)
 
-    def _split_heads(self, projection: Linear, x: Array) -> Array:
-        projected = jax.vmap(projection)(x)
-        return projected.reshape(len(x), self.num_heads, projected.shape[-1] // self.num_heads)
+    def init_cache(self, max_len: int, dtype: DTypeLike | None = None) -> KVCache:
+        """Make the cache for a sequence without elements.
 
-    def _mask_of_heads(self, mask: Array, queries: int, keys: int) -> Array:
-        mask = _as_mask(mask)
-        if mask.shape not in {(queries, keys), (1, queries, keys), (self.num_heads, queries, keys)}:
-            expected = f"{(queries, keys)} or {(self.num_heads, queries, keys)}"
-            message = f"{locate('mask')} of `MultiheadAttention` must have shape {expected}, found shape {mask.shape}."
-            raise ValueError(message)
-        return jnp.broadcast_to(mask, (self.num_heads, queries, keys))
+        **Arguments**
+
+        - `max_len`: how many elements the sequence will have at most.
+        - `dtype`: of the cached keys and values, by default that of the weights which they are computed with.
+
+        **Returns**
+
+        A [`KVCache`][equinox.nn.KVCache]. For a batch of sequences, write
+        `eqx.filter_vmap(lambda: attention.init_cache(max_len), axis_size=batch_size)()`.
+
+        **Raises**
+
+        - `ValueError`: `max_len` is not a non-negative integer; `dtype` is an integer one.
+        """
+        shape = (as_size("max_len", max_len), self.num_kv_heads)
+
+        def zeros(projection: Linear, size: int) -> Array:
+            return jnp.zeros((*shape, size), projection.weight.dtype if dtype is None else parameter_dtype(dtype))
+
+        keys, values = zeros(self.key_proj, self.qk_size), zeros(self.value_proj, self.vo_size)
+        return KVCache(keys, values, jnp.zeros((), "int32"))
 
 
-def _as_mask(mask: Array) -> Array:
-    mask = jnp.asarray(mask)
-    if jnp.issubdtype(mask.dtype, jnp.inexact):
-        message = f"{locate('mask')} must be boolean, true where a query may see a key, found {describe(mask)}."
-        raise TypeError(f"{message} For one that is meant to be added to the logits, pass `mask == 0`.")
-    return mask.astype(bool)
+def _split_heads(projection: Linear, x: Array, num_heads: int) -> Array:
+    projected = jax.vmap(projection)(x)
+    return projected.reshape(len(x), num_heads, projected.shape[-1] // num_heads)
+
+
+def _split_mask(mask: Mask | None) -> tuple[Array | None, bool]:
+    """The array in a mask, and whether the mask is causal."""
+    name, array = mask if isinstance(mask, tuple) and len(mask) == 2 else (mask, None)
+    if isinstance(name, str) and name == "causal":
+        return array, True
+    if isinstance(mask, (str, tuple)):
+        expected = 'an array, "causal", or the pair of "causal" and an array'
+        raise ValueError(f"{locate('mask')} must be {expected}, found {describe(mask)}.")
+    return mask, False
 
 
 def _processed(process_heads: ProcessHeads, heads: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:

@@ -20,7 +20,7 @@ class _AvgPool(Pool):
     count_include_pad: Final[bool]
 
     if not TYPE_CHECKING:  # for type checkers, a `Final` attribute that has a value here would have it for good
-        count_include_pad = field(static=True)
+        count_include_pad = field(static=True, default=True)
 
     def __init__(
         self,

@@ -209,16 +209,8 @@ class BatchNorm(StatefulLayer):
             return widened(mean), widened(variance)
         assert self.batch_state_index is not None  # the other mode
         assert self.batch_counter is not None
-        mean, variance = state.get(self.batch_state_index)
-        mean, variance = widened(mean), widened(variance)
-        # After n steps, momentum^n of the averages is what they started from. The rest, as small as it may be at first,
-        # has to be known to full precision.
-        steps = state.get(self.batch_counter).astype(jnp.real(mean).dtype)
-        rest = -jnp.expm1(steps * jnp.log(max(self.momentum, 1e-30)))
-        is_start = rest == 0
-        divisor = jnp.where(is_start, 1, rest)
-        start = jnp.where(is_start, 0, 1 - rest)
-        return mean / divisor, jnp.maximum(jnp.real(variance) - start, 0) / divisor
+        averages, steps = state.get(self.batch_state_index), state.get(self.batch_counter)
+        return without_start(*averages, steps, self.momentum)
 
     def _axis_names(self) -> tuple[Hashable, ...]:
         if self.axis_name is None:
@@ -236,6 +228,18 @@ class BatchNorm(StatefulLayer):
                 "axis_name=..., in_axes=(0, None), out_axes=(0, None))`."
             )
         return array
+
+
+def without_start(mean: Array, variance: Array, steps: Array, momentum: float) -> tuple[Array, Array]:
+    """Running averages after some steps, without the part of what they started from, $(0, 1)$, that is left in them."""
+    mean, variance = widened(mean), widened(variance)
+    # After n steps, momentum^n of the averages is what they started from. The rest, as small as it may be at first, has
+    # to be known to full precision.
+    rest = -jnp.expm1(steps.astype(jnp.real(mean).dtype) * jnp.log(max(momentum, 1e-30)))
+    is_start = rest == 0
+    divisor = jnp.where(is_start, 1, rest)
+    start = jnp.where(is_start, 0, 1 - rest)
+    return mean / divisor, jnp.maximum(jnp.real(variance) - start, 0) / divisor
 
 
 def _pairwise(combine: Callable[[Array, Array], Array], a: _Statistics, b: _Statistics) -> _Statistics:

@@ -1,6 +1,6 @@
 """`Conv`: a convolution over any number of spatial axes, and `Conv1d`, `Conv2d`, `Conv3d`."""
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import jax
 from jax import Array
@@ -19,6 +19,7 @@ from ._convolution import (
     initial_parameters,
     padded,
 )
+from ._initialise import Initialiser
 from ._shapes import as_size, checked
 from ._spelling import spelled
 from ._windows import Pads, PerAxis, per_axis
@@ -53,7 +54,8 @@ class Conv(Module):
         for each axis, or a pair (before, after) for each axis; where they are negative, entries are left out. Or the
         name of a rule: `"VALID"` adds none, `"SAME"` as many as it takes for an output of length
         $\lceil L / s \rceil$, half of them on each side and an odd one after, `"SAME_LOWER"` likewise with an odd one
-        before.
+        before. `"CAUSAL"`, for a single spatial axis, adds $d (k - 1)$ before, so that no entry of the output depends
+        on later ones of the input.
     - `dilation`: by how many entries of the input two neighbours in the kernel are apart, for all axes or for each.
     - `groups`: into how many groups the channels of input and output are divided; each group has its own convolution.
     - `use_bias`, or `bias`: whether there is a bias. (`conv.use_bias` is this flag, `conv.bias` the parameter.)
@@ -61,13 +63,16 @@ class Conv(Module):
         `"REPLICATE"`, copies of these two; or `"CIRCULAR"`, those of the opposite side.
     - `dtype`: of the parameters, as in [`Linear`][equinox.nn.Linear].
     - `key`: a PRNG key, for the initial parameters.
+    - `weight_init`, `bias_init`: what makes the initial weight and bias instead: functions of a PRNG
+        key, a shape and a dtype, as in `jax.nn.initializers`, for which see [`out_first`][equinox.nn.out_first].
 
     Names of paddings and modes may be written in lower case.
 
     **Raises**
 
     - `ValueError`: an option does not have one of the forms above; a number of channels is not a multiple of `groups`;
-        `padding` is negative in a mode other than `"ZEROS"`; `dtype` is an integer one.
+        `padding` is negative in a mode other than `"ZEROS"`; `dtype` is an integer one; what `weight_init` or
+        `bias_init` returns has another shape or dtype.
 
     **Example**
     ```python
@@ -87,7 +92,7 @@ class Conv(Module):
     out_channels: Final[int]
     kernel_size: Final[tuple[int, ...]]
     stride: Final[tuple[int, ...]]
-    padding: Final[PaddingName | Pads]
+    padding: Final[PaddingName | Literal["CAUSAL"] | Pads]
     dilation: Final[tuple[int, ...]]
     groups: Final[int]
     use_bias: Final[bool]
@@ -121,13 +126,15 @@ class Conv(Module):
         *,
         key: Array,
         bias: bool | None = None,
+        weight_init: Initialiser | None = None,
+        bias_init: Initialiser | None = None,
     ) -> None:
         axes = self.num_spatial_dims = as_size("num_spatial_dims", num_spatial_dims)
         self.in_channels = as_size("in_channels", in_channels)
         self.out_channels = as_size("out_channels", out_channels)
         self.kernel_size = per_axis("kernel_size", kernel_size, axes)
         self.stride = per_axis("stride", stride, axes)
-        self.padding = as_padding(padding, axes)
+        self.padding = _as_padding(padding, axes)
         self.dilation = per_axis("dilation", dilation, axes)
         self.groups = as_groups(as_size("groups", groups), self.in_channels, self.out_channels)
         self.use_bias = bool(spelled(use_bias, bias=bias))
@@ -137,7 +144,15 @@ class Conv(Module):
             message = f"must not be negative with `padding_mode={self.padding_mode!r}`"
             raise ValueError(f"{locate('padding')} {message}, found {describe(padding)}.")
         self.weight, self.bias = initial_parameters(
-            key, self.in_channels, self.out_channels, self.groups, self.kernel_size, self.use_bias, dtype
+            key,
+            self.in_channels,
+            self.out_channels,
+            self.groups,
+            self.kernel_size,
+            self.use_bias,
+            dtype,
+            weight_init,
+            bias_init,
         )
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
@@ -177,6 +192,8 @@ class Conv(Module):
             return self.padding
         if self.padding == "VALID":
             return ((0, 0),) * self.num_spatial_dims
+        if self.padding == "CAUSAL":
+            return ((self.dilation[0] * (self.kernel_size[0] - 1), 0),)
         return tuple(map(self._same_pads, lengths, self.kernel_size, self.stride, self.dilation))
 
     def _same_pads(self, length: int, kernel_size: int, stride: int, dilation: int) -> tuple[int, int]:
@@ -186,13 +203,23 @@ class Conv(Module):
         return (half, total - half) if self.padding == "SAME" else (total - half, half)
 
 
+def _as_padding(padding: Padding, axes: int) -> PaddingName | Literal["CAUSAL"] | Pads:
+    if not isinstance(padding, str) or padding.upper() != "CAUSAL":
+        return as_padding(padding, axes)
+    if axes != 1:
+        raise ValueError(
+            f"{locate('padding')} is for a single spatial axis if it is {padding!r}, found {axes} of them."
+        )
+    return "CAUSAL"
+
+
 class Conv1d(Conv):
     """A convolution over one spatial axis, such as time.
 
     **Arguments**
 
     - `in_channels`, `out_channels`, `kernel_size`, `stride`, `padding`, `dilation`, `groups`, `use_bias` or `bias`,
-        `padding_mode`, `dtype`, `key`: as in [`Conv`][equinox.nn.Conv].
+        `padding_mode`, `dtype`, `key`, `weight_init`, `bias_init`: as in [`Conv`][equinox.nn.Conv].
 
     **Raises**
 
@@ -222,6 +249,8 @@ class Conv1d(Conv):
         *,
         key: Array,
         bias: bool | None = None,
+        weight_init: Initialiser | None = None,
+        bias_init: Initialiser | None = None,
     ) -> None:
         super().__init__(
             1,
@@ -237,6 +266,8 @@ class Conv1d(Conv):
             dtype,
             key=key,
             bias=bias,
+            weight_init=weight_init,
+            bias_init=bias_init,
         )
 
 
@@ -246,7 +277,7 @@ class Conv2d(Conv):
     **Arguments**
 
     - `in_channels`, `out_channels`, `kernel_size`, `stride`, `padding`, `dilation`, `groups`, `use_bias` or `bias`,
-        `padding_mode`, `dtype`, `key`: as in [`Conv`][equinox.nn.Conv].
+        `padding_mode`, `dtype`, `key`, `weight_init`, `bias_init`: as in [`Conv`][equinox.nn.Conv].
 
     **Raises**
 
@@ -276,6 +307,8 @@ class Conv2d(Conv):
         *,
         key: Array,
         bias: bool | None = None,
+        weight_init: Initialiser | None = None,
+        bias_init: Initialiser | None = None,
     ) -> None:
         super().__init__(
             2,
@@ -291,6 +324,8 @@ class Conv2d(Conv):
             dtype,
             key=key,
             bias=bias,
+            weight_init=weight_init,
+            bias_init=bias_init,
         )
 
 
@@ -300,7 +335,7 @@ class Conv3d(Conv):
     **Arguments**
 
     - `in_channels`, `out_channels`, `kernel_size`, `stride`, `padding`, `dilation`, `groups`, `use_bias` or `bias`,
-        `padding_mode`, `dtype`, `key`: as in [`Conv`][equinox.nn.Conv].
+        `padding_mode`, `dtype`, `key`, `weight_init`, `bias_init`: as in [`Conv`][equinox.nn.Conv].
 
     **Raises**
 
@@ -330,6 +365,8 @@ class Conv3d(Conv):
         *,
         key: Array,
         bias: bool | None = None,
+        weight_init: Initialiser | None = None,
+        bias_init: Initialiser | None = None,
     ) -> None:
         super().__init__(
             3,
@@ -345,4 +382,6 @@ class Conv3d(Conv):
             dtype,
             key=key,
             bias=bias,
+            weight_init=weight_init,
+            bias_init=bias_init,
         )

@@ -19,6 +19,7 @@ from ._convolution import (
     initial_parameters,
     padded,
 )
+from ._initialise import Initialiser
 from ._shapes import as_size, checked
 from ._spelling import spelled
 from ._windows import Pads, PerAxis, per_axis
@@ -55,11 +56,14 @@ class ConvTranspose(Module):
         output padding, `"CIRCULAR"`.
     - `dtype`: of the parameters, as in [`Linear`][equinox.nn.Linear].
     - `key`: a PRNG key, for the initial parameters.
+    - `weight_init`, `bias_init`: what makes the initial weight and bias instead: functions of a PRNG
+        key, a shape and a dtype, as in `jax.nn.initializers`, for which see [`out_first`][equinox.nn.out_first].
 
     **Raises**
 
     - `ValueError`: an option does not have one of the forms above; `output_padding` is not less than `stride`; a number
-        of channels is not a multiple of `groups`; `dtype` is an integer one.
+        of channels is not a multiple of `groups`; `dtype` is an integer one; what `weight_init` or `bias_init` returns
+        has another shape or dtype.
     - `NotImplementedError`: the padding mode is another one that `Conv` has, or is `"CIRCULAR"` with another padding.
 
     **Example**
@@ -118,6 +122,8 @@ class ConvTranspose(Module):
         *,
         key: Array,
         bias: bool | None = None,
+        weight_init: Initialiser | None = None,
+        bias_init: Initialiser | None = None,
     ) -> None:
         axes = self.num_spatial_dims = as_size("num_spatial_dims", num_spatial_dims)
         self.in_channels = as_size("in_channels", in_channels)
@@ -142,7 +148,15 @@ class ConvTranspose(Module):
             found = f"`padding={padding!r}` and `output_padding={output_padding!r}`"
             raise NotImplementedError(f"{locate('padding_mode')}: {message}, found {found}.")
         self.weight, self.bias = initial_parameters(
-            key, self.in_channels, self.out_channels, self.groups, self.kernel_size, self.use_bias, dtype
+            key,
+            self.in_channels,
+            self.out_channels,
+            self.groups,
+            self.kernel_size,
+            self.use_bias,
+            dtype,
+            weight_init,
+            bias_init,
         )
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
@@ -208,8 +222,9 @@ class ConvTranspose1d(ConvTranspose):
     **Arguments**
 
     - `in_channels`, `out_channels`, `kernel_size`, `stride`, `output_padding`, `padding`, `dilation`, `groups`,
-        `use_bias` or `bias`, `padding_mode`, `dtype`, `key`: as in [`ConvTranspose`][equinox.nn.ConvTranspose]. In the
-        order of the arguments `output_padding` comes before `padding`, and there the other way round.
+        `use_bias` or `bias`, `padding_mode`, `dtype`, `key`, `weight_init`, `bias_init`: as in
+        [`ConvTranspose`][equinox.nn.ConvTranspose]. In the order of the arguments `output_padding` comes before
+        `padding`, and there the other way round.
 
     **Raises**
 
@@ -240,6 +255,8 @@ class ConvTranspose1d(ConvTranspose):
         *,
         key: Array,
         bias: bool | None = None,
+        weight_init: Initialiser | None = None,
+        bias_init: Initialiser | None = None,
     ) -> None:
         super().__init__(
             1,
@@ -256,6 +273,8 @@ class ConvTranspose1d(ConvTranspose):
             dtype,
             key=key,
             bias=bias,
+            weight_init=weight_init,
+            bias_init=bias_init,
         )
 
 
@@ -265,8 +284,9 @@ class ConvTranspose2d(ConvTranspose):
     **Arguments**
 
     - `in_channels`, `out_channels`, `kernel_size`, `stride`, `output_padding`, `padding`, `dilation`, `groups`,
-        `use_bias` or `bias`, `padding_mode`, `dtype`, `key`: as in [`ConvTranspose`][equinox.nn.ConvTranspose]. In the
-        order of the arguments `output_padding` comes before `padding`, and there the other way round.
+        `use_bias` or `bias`, `padding_mode`, `dtype`, `key`, `weight_init`, `bias_init`: as in
+        [`ConvTranspose`][equinox.nn.ConvTranspose]. In the order of the arguments `output_padding` comes before
+        `padding`, and there the other way round.
 
     **Raises**
 
@@ -297,6 +317,8 @@ class ConvTranspose2d(ConvTranspose):
         *,
         key: Array,
         bias: bool | None = None,
+        weight_init: Initialiser | None = None,
+        bias_init: Initialiser | None = None,
     ) -> None:
         super().__init__(
             2,
@@ -313,6 +335,8 @@ class ConvTranspose2d(ConvTranspose):
             dtype,
             key=key,
             bias=bias,
+            weight_init=weight_init,
+            bias_init=bias_init,
         )
 
 
@@ -322,8 +346,9 @@ class ConvTranspose3d(ConvTranspose):
     **Arguments**
 
     - `in_channels`, `out_channels`, `kernel_size`, `stride`, `output_padding`, `padding`, `dilation`, `groups`,
-        `use_bias` or `bias`, `padding_mode`, `dtype`, `key`: as in [`ConvTranspose`][equinox.nn.ConvTranspose]. In the
-        order of the arguments `output_padding` comes before `padding`, and there the other way round.
+        `use_bias` or `bias`, `padding_mode`, `dtype`, `key`, `weight_init`, `bias_init`: as in
+        [`ConvTranspose`][equinox.nn.ConvTranspose]. In the order of the arguments `output_padding` comes before
+        `padding`, and there the other way round.
 
     **Raises**
 
@@ -354,6 +379,8 @@ class ConvTranspose3d(ConvTranspose):
         *,
         key: Array,
         bias: bool | None = None,
+        weight_init: Initialiser | None = None,
+        bias_init: Initialiser | None = None,
     ) -> None:
         super().__init__(
             3,
@@ -370,4 +397,6 @@ class ConvTranspose3d(ConvTranspose):
             dtype,
             key=key,
             bias=bias,
+            weight_init=weight_init,
+            bias_init=bias_init,
         )

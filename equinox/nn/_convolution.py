@@ -10,7 +10,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from .._errors import describe, locate
-from ._initialise import uniform
+from ._initialise import Initialiser, initial_value
 from ._windows import PaddingPerAxis, Pads, as_pads
 
 PaddingName: TypeAlias = Literal["VALID", "SAME", "SAME_LOWER"]
@@ -79,14 +79,17 @@ def initial_parameters(
     kernel_size: tuple[int, ...],
     use_bias: bool,
     dtype: DTypeLike | None,
+    weight_init: Initialiser | None,
+    bias_init: Initialiser | None,
 ) -> tuple[Array, Array | None]:
     """Draw a weight of shape `(out_channels, in_channels / groups, *kernel_size)` and, if it is wanted, a bias."""
     in_group = in_channels // groups
     fan_in = in_group * math.prod(kernel_size)
     weight_key, bias_key = jax.random.split(key)
-    weight = uniform(weight_key, (out_channels, in_group, *kernel_size), fan_in, dtype)
+    weight_shape = (out_channels, in_group, *kernel_size)
+    weight = initial_value("weight_init", weight_init, weight_key, weight_shape, fan_in, dtype)
     bias_shape = (out_channels,) + (1,) * len(kernel_size)
-    return weight, uniform(bias_key, bias_shape, fan_in, dtype) if use_bias else None
+    return weight, initial_value("bias_init", bias_init, bias_key, bias_shape, fan_in, dtype) if use_bias else None
 
 
 def padded(x: Array, pads: Pads, mode: PaddingMode) -> Array:

@@ -24,8 +24,8 @@ class GroupNorm(Module):
 
     where mean and variance (the biased one) are taken over all entries of the group that $x$ belongs to, $w$ = `weight`
     starts as ones, and $b$ = `bias` as zeros. A group is a number of consecutive channels. With one group this is
-    [`LayerNorm`][equinox.nn.LayerNorm] with parameters per channel; with one channel in each group it is known as
-    instance normalisation. All is computed with at least 32 bits.
+    [`LayerNorm`][equinox.nn.LayerNorm] with parameters per channel; with one channel in each group it is
+    [`InstanceNorm`][equinox.nn.InstanceNorm]. All is computed with at least 32 bits.
 
     Wu & He, *Group Normalization*, ECCV 2018.
 
@@ -115,7 +115,7 @@ class GroupNorm(Module):
         - `ValueError`: `x` has another number of channels, or one that is not a multiple of `groups`.
         """
         x = self._checked(x)
-        with jax.named_scope("eqx.nn.GroupNorm"), promoting():
+        with jax.named_scope(f"eqx.nn.{type(self).__name__}"), promoting():
             grouped = widened(x).reshape(self.groups, x.size // self.groups)
             per_channel = (x.shape[0],) + (1,) * (x.ndim - 1)
             weight = None if self.weight is None else self.weight.reshape(per_channel)

@@ -3,11 +3,12 @@
 from typing import TYPE_CHECKING, Final, Literal
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
 from .._module import Module, field
-from ._initialise import uniform
+from ._initialise import Initialiser, initial_value
 from ._shapes import as_size_or_scalar, checked, shape_of
 from ._spelling import spelled
 
@@ -24,10 +25,13 @@ class Linear(Module):
     - `bias`, or `use_bias`: whether there is a bias. (`linear.use_bias` is this flag, `linear.bias` the parameter.)
     - `dtype`: of the parameters, floating-point or complex. By default `float32`, or `float64` under `jax_enable_x64`.
     - `key`: a PRNG key, for the initial parameters.
+    - `weight_init`, `bias_init`: what makes the initial weight and bias instead: functions of a PRNG
+        key, a shape and a dtype, as in `jax.nn.initializers`, for which see [`out_first`][equinox.nn.out_first].
 
     **Raises**
 
-    - `ValueError`: a size is neither a non-negative integer nor `"scalar"`; `dtype` is an integer one.
+    - `ValueError`: a size is neither a non-negative integer nor `"scalar"`; `dtype` is an integer one;
+        what `weight_init` or `bias_init` returns has another shape or dtype.
 
     **Example**
     ```python
@@ -64,6 +68,8 @@ class Linear(Module):
         *,
         key: Array,
         use_bias: bool | None = None,
+        weight_init: Initialiser | None = None,
+        bias_init: Initialiser | None = None,
     ) -> None:
         self.in_features = as_size_or_scalar("in_features", in_features)
         self.out_features = as_size_or_scalar("out_features", out_features)
@@ -71,8 +77,8 @@ class Linear(Module):
         columns = 1 if self.in_features == "scalar" else self.in_features
         rows = 1 if self.out_features == "scalar" else self.out_features
         weight_key, bias_key = jax.random.split(key)
-        self.weight = uniform(weight_key, (rows, columns), columns, dtype)
-        self.bias = uniform(bias_key, (rows,), columns, dtype) if self.use_bias else None
+        self.weight = initial_value("weight_init", weight_init, weight_key, (rows, columns), columns, dtype)
+        self.bias = initial_value("bias_init", bias_init, bias_key, (rows,), columns, dtype) if self.use_bias else None
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
         """Transform one vector.
@@ -94,7 +100,8 @@ class Linear(Module):
         with jax.named_scope("eqx.nn.Linear"):
             if self.in_features == "scalar":
                 x = x.reshape(1)
-            x = self.weight @ x
+            # Not `weight @ x`, for which `jax.vmap` has to move the axis of a batch back to the front.
+            x = jnp.tensordot(x, self.weight, (0, 1))
             if self.bias is not None:
                 x = x + self.bias
             if self.out_features == "scalar":

@@ -11,7 +11,7 @@ from jax.typing import DTypeLike
 
 from .._errors import locate
 from .._module import Module, field
-from ._initialise import uniform
+from ._initialise import Initialiser, initial_value
 from ._shapes import as_size, checked
 from ._spelling import spelled
 
@@ -36,10 +36,13 @@ class LSTMCell(Module):
     - `bias`, or `use_bias`: whether there is a bias. (`cell.use_bias` is this flag, `cell.bias` the parameter.)
     - `dtype`: of the parameters, floating-point or complex. By default `float32`, or `float64` under `jax_enable_x64`.
     - `key`: a PRNG key, for the initial parameters.
+    - `weight_init`, `bias_init`: what makes the initial weights and biases instead: functions of a PRNG
+        key, a shape and a dtype, as in `jax.nn.initializers`, for which see [`out_first`][equinox.nn.out_first].
 
     **Raises**
 
-    - `ValueError`: a size is not a non-negative integer; `dtype` is an integer one.
+    - `ValueError`: a size is not a non-negative integer; `dtype` is an integer one; what `weight_init` or `bias_init`
+        returns has another shape or dtype.
 
     **Example**
     ```python
@@ -74,15 +77,17 @@ class LSTMCell(Module):
         *,
         key: Array,
         use_bias: bool | None = None,
+        weight_init: Initialiser | None = None,
+        bias_init: Initialiser | None = None,
     ) -> None:
         self.input_size = as_size("input_size", input_size)
         self.hidden_size = as_size("hidden_size", hidden_size)
         self.use_bias = bool(spelled(bias, use_bias=use_bias))
         size = self.hidden_size
         ih_key, hh_key, bias_key = jax.random.split(key, 3)
-        self.weight_ih = uniform(ih_key, (4 * size, self.input_size), size, dtype)
-        self.weight_hh = uniform(hh_key, (4 * size, size), size, dtype)
-        self.bias = uniform(bias_key, (4 * size,), size, dtype) if self.use_bias else None
+        self.weight_ih = initial_value("weight_init", weight_init, ih_key, (4 * size, self.input_size), size, dtype)
+        self.weight_hh = initial_value("weight_init", weight_init, hh_key, (4 * size, size), size, dtype)
+        self.bias = initial_value("bias_init", bias_init, bias_key, (4 * size,), size, dtype) if self.use_bias else None
 
     def __call__(self, input: Array, hidden: Sequence[Array], *, key: Array | None = None) -> tuple[Array, Array]:
         """Make one step.

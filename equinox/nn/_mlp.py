@@ -11,6 +11,7 @@ from jax.typing import DTypeLike
 from .._module import Module, field
 from .._tree.partition import combine, partition
 from ._activation import activate, copy_at, is_copied, with_copies
+from ._initialise import Initialiser
 from ._linear import Linear
 from ._shapes import as_size, as_size_or_scalar, checked, shape_of
 from ._spelling import spelled
@@ -40,10 +41,13 @@ class MLP(Module):
         leading axis, and run by one `jax.lax.scan`. The numbers are the same, and the time to compile is independent of
         the depth.
     - `key`: a PRNG key, for the initial parameters.
+    - `weight_init`, `bias_init`: what makes the initial weights and biases of all layers instead, as in
+        [`Linear`][equinox.nn.Linear].
 
     **Raises**
 
-    - `ValueError`: a size or `depth` is not a non-negative integer (nor `"scalar"`); `dtype` is an integer one.
+    - `ValueError`: a size or `depth` is not a non-negative integer (nor `"scalar"`); `dtype` is an integer one;
+        what `weight_init` or `bias_init` returns has another shape or dtype.
 
     **Example**
     ```python
@@ -91,6 +95,8 @@ class MLP(Module):
         scan: bool = False,
         key: Array,
         bias: bool | None = None,
+        weight_init: Initialiser | None = None,
+        bias_init: Initialiser | None = None,
     ) -> None:
         self.in_size = as_size_or_scalar("in_size", in_size)
         self.out_size = as_size_or_scalar("out_size", out_size)
@@ -105,7 +111,18 @@ class MLP(Module):
         keys = jax.random.split(key, self.depth + 1)
         sizes = (self.in_size, *[self.width_size] * self.depth, self.out_size)
         biases = (*[self.use_bias] * self.depth, self.use_final_bias)
-        layers = tuple(Linear(sizes[i], sizes[i + 1], biases[i], dtype, key=keys[i]) for i in range(self.depth + 1))
+        layers = tuple(
+            Linear(
+                sizes[i],
+                sizes[i + 1],
+                biases[i],
+                dtype,
+                key=keys[i],
+                weight_init=weight_init,
+                bias_init=bias_init,
+            )
+            for i in range(self.depth + 1)
+        )
         if self.scan and self.depth > 0:
             first, *hidden, last = layers
             # The example is there because there may be no layers to stack. (For `vmap` over the keys that would be no

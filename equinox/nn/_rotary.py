@@ -1,32 +1,37 @@
 """`RotaryPositionalEmbedding`: tells attention where the vectors of a sequence stand, by rotating them."""
 
-import math
 from typing import TYPE_CHECKING, Any, Final
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.typing import DTypeLike
+from jax.typing import ArrayLike, DTypeLike
 
-from .._errors import describe, locate
+from .._errors import locate
 from .._module import Module, field
-from ._initialise import default_dtype, parameter_dtype
+from ._angles import angles, as_positions
+from ._initialise import parameter_dtype
+from ._rotary_scaling import RotaryScaling, unscaled_frequencies
 from ._shapes import as_size, checked
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class RotaryPositionalEmbedding(Module):
     r"""Rotates each vector of a sequence by angles that are proportional to its position.
 
     The inner product of two rotated vectors depends on their positions only through the distance between these. With
-    $d$ = `embedding_size` and $0 \le i < d/2$, entries $i$ and $i + d/2$ of the vector at position $p$ are the two
+    $d$ = `rotary_size` and $0 \le i < d/2$, entries $i$ and $i + d/2$ of the vector at position $p$ are the two
     coordinates of a point in the plane, which is rotated by $p\,\theta^{-2i/d}$:
 
     $$(x_i, x_{i+d/2}) \mapsto (x_i \cos t - x_{i+d/2} \sin t,\ x_{i+d/2} \cos t + x_i \sin t), \quad
     t = p\,\theta^{-2i/d}.$$
 
     Su et al., *RoFormer: Enhanced Transformer with Rotary Position Embedding*, Neurocomputing 568, 2024. (There the
-    pairs are neighbours in the vector. Pairs from its two halves are what GPT-NeoX and Llama have.)
+    pairs are neighbours in the vector, as with `interleaved=True`. Pairs from its two halves are what GPT-NeoX has, and
+    Llama in many programs.)
 
     There are no parameters to train. The layer is meant for the queries and the keys of
     [`MultiheadAttention`][equinox.nn.MultiheadAttention], in its `process_heads`.
@@ -37,11 +42,17 @@ class RotaryPositionalEmbedding(Module):
     - `theta`: the base of the angles, a positive number. The longest period is about $2 \pi \theta$ positions.
     - `dtype`: of the sines and cosines. By default `float32`, or `float64` under `jax_enable_x64`. They are computed in
         that default precision, and rounded to `dtype` after that.
+    - `rotary_size`: how many entries are rotated, the first ones of each vector; an even number, by default all. The
+        others stay as they are.
+    - `interleaved`: whether entries $2i$ and $2i + 1$ form a pair, instead of $i$ and $i + d/2$.
+    - `scaling`: how rotations are slowed down for longer sequences: a [`LinearScaling`][equinox.nn.LinearScaling], an
+        [`NTKScaling`][equinox.nn.NTKScaling], a [`YaRNScaling`][equinox.nn.YaRNScaling] or a
+        [`Llama3Scaling`][equinox.nn.Llama3Scaling].
 
     **Raises**
 
-    - `ValueError`: `embedding_size` is not an even non-negative integer; `theta` is not positive; `dtype` is an integer
-        one.
+    - `ValueError`: `embedding_size` is not a non-negative integer; `rotary_size` is not an even one, or greater;
+        `theta` is not positive; `dtype` is an integer one.
 
     **Example**
     ```python
@@ -62,29 +73,60 @@ class RotaryPositionalEmbedding(Module):
     embedding_size: Final[int]
     theta: Final[float]
     dtype: Final[np.dtype[Any]]
+    rotary_size: Final[int]
+    interleaved: Final[bool]
+    scaling: Final[RotaryScaling | None]
 
     if not TYPE_CHECKING:  # for type checkers, a `Final` attribute that has a value here would have it for good
         embedding_size = field(static=True)
         theta = field(static=True)
         dtype = field(static=True)
+        rotary_size = field(static=True)
+        interleaved = field(static=True)
+        scaling = field(static=True)
 
-    def __init__(self, embedding_size: int, theta: float = 10_000.0, dtype: DTypeLike | None = None) -> None:
+    def __init__(
+        self,
+        embedding_size: int,
+        theta: float = 10_000.0,
+        dtype: DTypeLike | None = None,
+        *,
+        rotary_size: int | None = None,
+        interleaved: bool = False,
+        scaling: RotaryScaling | None = None,
+    ) -> None:
         self.embedding_size = as_size("embedding_size", embedding_size)
         self.theta = float(theta)
         self.dtype = parameter_dtype(dtype)
-        if self.embedding_size % 2 != 0:
-            raise ValueError(f"{locate('embedding_size')} must be even, found {embedding_size}: entries form pairs.")
+        self.rotary_size = self.embedding_size if rotary_size is None else as_size("rotary_size", rotary_size)
+        self.interleaved = bool(interleaved)
+        self.scaling = scaling
+        if self.rotary_size % 2 != 0:
+            name = "embedding_size" if rotary_size is None else "rotary_size"
+            raise ValueError(f"{locate(name)} must be even, found {self.rotary_size}: entries form pairs.")
+        if self.rotary_size > self.embedding_size:
+            found = f"found {self.rotary_size} and {self.embedding_size}"
+            raise ValueError(f"{locate('rotary_size')} must not exceed {locate('embedding_size')}, {found}.")
         if not self.theta > 0:
             raise ValueError(f"{locate('theta')} must be a positive number, found {theta}.")
 
-    def __call__(self, x: Array, *, positions: Array | None = None, key: Array | None = None) -> Array:
+    def __call__(
+        self,
+        x: Array,
+        *,
+        positions: Array | None = None,
+        offset: ArrayLike | None = None,
+        key: Array | None = None,
+    ) -> Array:
         """Rotate the vectors of one sequence.
 
         **Arguments**
 
         - `x`: shape `(length, embedding_size)`.
-        - `positions`: integers of shape `(length,)`, which may be traced. By default 0, 1, ..., `length - 1`. (When a
-            text is generated token by token, the new ones do not start at 0.)
+        - `positions`: integers or real numbers of shape `(length,)`. By default 0, 1, ..., `length - 1`.
+        - `offset`: the position of the first vector, if they are consecutive: a number of shape `()`. (When a text is
+            generated token by token, the new ones do not start at 0, but at the `length` of the
+            [`KVCache`][equinox.nn.KVCache].)
         - `key`: ignored.
 
         **Returns**
@@ -93,20 +135,32 @@ class RotaryPositionalEmbedding(Module):
 
         **Raises**
 
-        - `ValueError`: `x` or `positions` has another shape. For a batch of sequences, or for the heads of attention,
-            use `jax.vmap`.
-        - `TypeError`: `positions` are not integers.
+        - `ValueError`: `x`, `positions` or `offset` has another shape; both of the latter are given. For a batch of
+            sequences, or for the heads of attention, use `jax.vmap`.
+        - `TypeError`: `positions` or `offset` are not real numbers.
         """
         x = checked(self, "x", x, (None, self.embedding_size))
         with jax.named_scope("eqx.nn.RotaryPositionalEmbedding"):
             if positions is None:
-                positions = jnp.arange(x.shape[0])
-            positions = checked(self, "positions", positions, x.shape[:1])
-            if not jnp.issubdtype(positions.dtype, jnp.integer):
-                raise TypeError(f"{locate('positions')} must be integers, found {describe(positions)}.")
-            cos, sin = _cos_and_sin(positions, self.embedding_size, self.theta, self.dtype)
+                start = as_positions("offset", checked(self, "offset", 0 if offset is None else offset, ()))
+                positions = start + jnp.arange(x.shape[0], dtype=start.dtype)
+            elif offset is not None:
+                raise ValueError(f"{locate('positions')} and {locate('offset')} are both given. Pass one of them.")
+            positions = as_positions("positions", checked(self, "positions", positions, x.shape[:1]))
+            if self.scaling is None:
+                frequencies, magnitude = unscaled_frequencies(self.rotary_size, self.theta), 1.0
+            else:
+                frequencies = self.scaling.frequencies(self.rotary_size, self.theta)
+                magnitude = self.scaling.magnitude
+            cos, sin = _cos_and_sin(positions, frequencies, magnitude, self.dtype)
+            rotated, rest = x[:, : self.rotary_size], x[:, self.rotary_size :]
+            if self.interleaved:
+                rotated = rotated.reshape(len(x), self.rotary_size // 2, 2).swapaxes(1, 2).reshape(rotated.shape)
             cos, sin = jnp.tile(cos, (1, 2)), jnp.tile(sin, (1, 2))  # a pair has one entry in each half
-            return (x * cos + self.rotate_half(x) * sin).astype(x.dtype)
+            rotated = (rotated * cos + self.rotate_half(rotated) * sin).astype(x.dtype)
+            if self.interleaved:
+                rotated = rotated.reshape(len(x), 2, self.rotary_size // 2).swapaxes(1, 2).reshape(rotated.shape)
+            return rotated if self.rotary_size == self.embedding_size else jnp.concatenate([rotated, rest], axis=1)
 
     @staticmethod
     def rotate_half(x: Array) -> Array:
@@ -145,25 +199,15 @@ class RotaryPositionalEmbedding(Module):
 
         Two arrays of shape `(end, embedding_size / 2)`: cosines and sines.
         """
-        return _cos_and_sin(jnp.arange(end), embedding_size, theta, parameter_dtype(dtype))
+        frequencies = unscaled_frequencies(embedding_size, theta)
+        return _cos_and_sin(jnp.arange(end, dtype="int32"), frequencies, 1.0, parameter_dtype(dtype))
 
 
-def _cos_and_sin(positions: Array, embedding_size: int, theta: float, dtype: Any) -> tuple[Array, Array]:
-    angles = _angles(positions, embedding_size, theta)
-    return jnp.cos(angles).astype(dtype), jnp.sin(angles).astype(dtype)
-
-
-def _angles(positions: Array, embedding_size: int, theta: float) -> Array:
-    """For each position and each pair of entries the angle, up to whole turns, of shape `(length, d / 2)`."""
-    turns = theta ** (-np.arange(0, embedding_size, 2) / max(embedding_size, 1)) / math.tau  # per position, on the host
-    if default_dtype() == np.float64:
-        return positions.astype("float64")[:, None] * (math.tau * turns)[None]
-    # The product of a large position and a frequency, rounded to float32, is off by a good part of a turn. So a turn is
-    # counted as 2^32 steps, and the overflow of integers drops whole turns, which is exact. Of the steps per position
-    # there are 16 more bits behind the point, in `fraction`.
-    scaled = np.round(np.mod(turns, 1) * 2.0**48).astype(np.uint64)
-    steps, fraction = (scaled >> 16).astype(np.uint32)[None], (scaled & 0xFFFF).astype(np.uint32)[None]
-    positions = positions.astype("int32")[:, None]
-    high, low = (positions >> 16).astype("uint32"), (positions & 0xFFFF).astype("uint32")
-    total = positions.astype("uint32") * steps + high * fraction + (low * fraction >> 16)
-    return jax.lax.bitcast_convert_type(total, np.int32).astype("float32") * np.float32(math.tau / 2.0**32)
+def _cos_and_sin(
+    positions: Array, frequencies: "NDArray[Any]", magnitude: float, dtype: DTypeLike
+) -> tuple[Array, Array]:
+    turned = angles(positions, frequencies)
+    cos, sin = jnp.cos(turned), jnp.sin(turned)
+    if magnitude != 1:
+        cos, sin = magnitude * cos, magnitude * sin
+    return cos.astype(dtype), sin.astype(dtype)

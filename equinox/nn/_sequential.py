@@ -1,16 +1,16 @@
 """`Sequential`: layers one after the other."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final, Generic, SupportsIndex, overload
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, Generic, SupportsIndex, cast, overload
 
 import jax
 from jax import Array
 from typing_extensions import TypeVar
 
-from .._errors import describe
-from .._module import Module
+from .._errors import describe, locate
+from .._module import Module, field
 from .._sentinel import sentinel
-from ._stateful import StatefulLayer, is_stateful
+from ._stateful import StatefulLayer, call_layer, is_stateful, reject_stateful_layers, split_key
 
 _State = TypeVar("_State")
 _Layer_co = TypeVar("_Layer_co", bound=Callable[..., Any], covariant=True, default=Any)
@@ -19,13 +19,18 @@ _Layer_co = TypeVar("_Layer_co", bound=Callable[..., Any], covariant=True, defau
 class Sequential(StatefulLayer, Generic[_Layer_co]):
     """Calls each layer with the output of the one before.
 
-    `model[i]` is a layer, `model[i:j]` a `Sequential` of some of them; `len(model)` and iteration work too.
+    `model[i]` is a layer, `model[i:j]` a `Sequential` of some of them; `len(model)` and iteration work too. Layers that
+    have names can also be found by them: `model["head"]`.
 
     **Arguments**
 
-    - `layers`: an iterable of callables. Each is called as `layer(x, key=key)`, or, if it is a
-        [`StatefulLayer`][equinox.nn.StatefulLayer], as `layer(x, state=state, key=key)`. Functions do not take a key:
-        wrap them in [`Lambda`][equinox.nn.Lambda].
+    - `layers`: an iterable of callables, or a mapping from names to callables, in the order in which they are called.
+        Each is called as `layer(x, key=key)`, or, if it is a [`StatefulLayer`][equinox.nn.StatefulLayer], as
+        `layer(x, state=state, key=key)`. Functions do not take a key: wrap them in [`Lambda`][equinox.nn.Lambda].
+
+    **Raises**
+
+    - `ValueError`: a name is not a string.
 
     **Example**
     ```python
@@ -41,17 +46,40 @@ class Sequential(StatefulLayer, Generic[_Layer_co]):
     2
 
     ```
+    With names:
+    ```python
+    >>> model = eqx.nn.Sequential({"hidden": model[0], "activation": model[1], "head": model[2]})
+    >>> model["head"].out_features
+    2
+    >>> model[1:].names
+    ('activation', 'head')
+
+    ```
     """
 
     layers: Final[tuple[_Layer_co, ...]]  # type: ignore[misc] # mypy wants no type variables in `Final`, but handles them
+    names: Final[tuple[str, ...] | None]
 
+    if not TYPE_CHECKING:  # for type checkers, a `Final` attribute that has a value here would have it for good
+        names = field(static=True, default=None)
+
+    @overload
+    def __init__(self, layers: Mapping[str, _Layer_co]) -> None: ...
     @overload
     def __init__(self, layers: Iterable[_Layer_co]) -> None: ...
     # For mypy, layers of different types are of the type that they all inherit from, which has no `__call__`.
     @overload
-    def __init__(self: "Sequential[Callable[..., Any]]", layers: Iterable[Callable[..., Any] | Module]) -> None: ...
-    def __init__(self, layers: Iterable[Any]) -> None:
+    def __init__(
+        self: "Sequential[Callable[..., Any]]",
+        layers: Iterable[Callable[..., Any] | Module] | Mapping[str, Callable[..., Any] | Module],
+    ) -> None: ...
+    def __init__(self, layers: Any) -> None:
+        names = None
+        if isinstance(layers, Mapping):
+            named = cast(Mapping[str, Any], layers)
+            layers, names = named.values(), _as_names(named)
         self.layers = tuple(layers)
+        self.names = names
 
     @overload
     def __call__(self, x: Array, *, key: Array | None = None) -> Array: ...
@@ -76,19 +104,10 @@ class Sequential(StatefulLayer, Generic[_Layer_co]):
         """
         has_state = state is not sentinel
         if not has_state:
-            self._reject_stateful_layers()
-        keys = [None] * len(self) if key is None or not self.layers else jax.random.split(key, len(self))
+            reject_stateful_layers(self, ((f"layers[{i}]", layer) for i, layer in enumerate(self.layers)))
         with jax.named_scope("eqx.nn.Sequential"):
-            for i, layer in enumerate(self.layers):
-                try:
-                    if is_stateful(layer):
-                        x, state = layer(x, state=state, key=keys[i])
-                    else:
-                        x = layer(x, key=keys[i])
-                except TypeError as error:
-                    if not isinstance(layer, Module):
-                        error.add_note(f"`layers[{i}]` was called with `key=...`. Wrap functions in `eqx.nn.Lambda`.")
-                    raise
+            for i, (layer, layer_key) in enumerate(zip(self.layers, split_key(key, len(self)), strict=True)):
+                x, state = call_layer(f"layers[{i}]", layer, x, state, layer_key)
         return (x, state) if has_state else x
 
     def is_stateful(self) -> bool:
@@ -96,15 +115,22 @@ class Sequential(StatefulLayer, Generic[_Layer_co]):
         return any(is_stateful(layer) for layer in self.layers)
 
     @overload
-    def __getitem__(self, i: SupportsIndex) -> _Layer_co: ...
+    def __getitem__(self, i: SupportsIndex | str) -> _Layer_co: ...
     @overload
     def __getitem__(self, i: slice) -> "Sequential[_Layer_co]": ...
-    def __getitem__(self, i: SupportsIndex | slice) -> Any:
+    def __getitem__(self, i: Any) -> Any:
         if isinstance(i, slice):
-            return Sequential(self.layers[i])
+            layers = self.layers[i]
+            return Sequential(layers if self.names is None else dict(zip(self.names[i], layers, strict=True)))
+        if self.names is not None and isinstance(i, str):
+            if i not in self.names:
+                raise KeyError(f"`Sequential` has no layer `{i}`, only {', '.join(self.names)}.")
+            return self.layers[self.names.index(i)]
+        position: SupportsIndex = i
         if not hasattr(i, "__index__"):
-            raise TypeError(f"`Sequential` is indexed with an integer or a slice, found {describe(i)}.")
-        return self.layers[i]
+            forms = "an integer or a slice" + ("" if self.names is None else ", or a name")
+            raise TypeError(f"`Sequential` is indexed with {forms}, found {describe(i)}.")
+        return self.layers[position]
 
     def __iter__(self) -> Iterator[_Layer_co]:
         return iter(self.layers)
@@ -112,10 +138,9 @@ class Sequential(StatefulLayer, Generic[_Layer_co]):
     def __len__(self) -> int:
         return len(self.layers)
 
-    def _reject_stateful_layers(self) -> None:
-        for i, layer in enumerate(self.layers):
-            if is_stateful(layer):
-                raise ValueError(
-                    f"`Sequential` was called without a `state`, which its `layers[{i}]` of type "
-                    f"`{type(layer).__name__}` needs. Call it as `out, state = model(x, state)`."
-                )
+
+def _as_names(layers: Mapping[str, Any]) -> tuple[str, ...]:
+    for name in layers:
+        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] # not every user has a type checker
+            raise ValueError(f"{locate('layers')} must have strings as names, found {describe(name)}.")
+    return tuple(layers)

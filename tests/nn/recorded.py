@@ -1,5 +1,6 @@
-"""What PyTorch computes, as `record_torch.py` wrote it down."""
+"""What PyTorch computes, as `record_torch.py` wrote it down; or, with `PYTORCH=live`, as it computes it now."""
 
+import os
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,21 @@ import numpy as np
 
 
 def cases(layer: str) -> dict[str, dict[str, Any]]:
-    """The recorded cases of a layer, and of each its arrays."""
+    """The cases of a layer, and of each its arrays."""
     found: dict[str, dict[str, Any]] = defaultdict(dict)
-    with np.load(Path(__file__).parent / "data" / f"{layer}.npz") as arrays:
-        for key, array in arrays.items():
-            case, _, name = key.partition("/")
-            found[case][name] = array
+    for key, array in _arrays(layer).items():
+        case, _, name = key.partition("/")
+        found[case][name] = array
     return dict(found)
+
+
+def _arrays(layer: str) -> dict[str, Any]:
+    if os.environ.get("PYTORCH") == "live":
+        from tests.nn.record_torch import record
+
+        return record(layer)
+    with np.load(Path(__file__).parent / "data" / f"{layer}.npz") as arrays:
+        return dict(arrays)
 
 
 def tolerance(array: Any) -> Any:

@@ -1,6 +1,6 @@
 """Attention with several heads."""
 
-import inspect
+import functools
 from typing import Any
 
 import jax
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import equinox as eqx
-from equinox.nn._attention import dot_product_attention, dot_product_attention_weights
+from equinox.nn._attention import dot_product_attention, dot_product_attention_weights  # where others look for them
 from tests.nn.recorded import cases, tolerance
 
 key = jax.random.key(0)
@@ -325,27 +325,258 @@ def test_where_the_flag_is_traced_a_key_is_enough():
     np.testing.assert_allclose(compiled(attention, inputs, key), attention(*inputs), rtol=1e-5, atol=1e-6)
 
 
-# --- the parts --------------------------------------------------------------------------------------------------------
+# --- fewer heads of keys and values -----------------------------------------------------------------------------------
 
 
-def test_the_parts_have_the_documented_signatures():
-    weights = inspect.signature(dot_product_attention_weights).parameters
-    assert list(weights) == ["query", "key", "mask"]
-    whole = inspect.signature(dot_product_attention).parameters
-    assert list(whole) == ["query", "key_", "value", "mask", "dropout", "key", "inference"]
-    assert {name for name, p in whole.items() if p.kind is p.KEYWORD_ONLY} == {"key", "inference"}
+def test_heads_of_keys_and_values_may_be_fewer_and_are_shared_by_consecutive_heads():
+    few = eqx.nn.MultiheadAttention(4, 4, **SIZES, **BIASES, num_kv_heads=2, key=key)
+    assert few.num_kv_heads == 2
+    assert few.key_proj.weight.shape == (2 * 6, 3)
+    assert few.value_proj.weight.shape == (2 * 7, 5)
+    many = eqx.nn.MultiheadAttention(4, 4, **SIZES, **BIASES, key=key)
+
+    def repeated(parameter):
+        return jnp.repeat(parameter.reshape(2, -1, *parameter.shape[1:]), 2, axis=0).reshape(-1, *parameter.shape[1:])
+
+    def parameters(layer):
+        return [getattr(projection, name) for projection in projections(layer)[1:3] for name in ("weight", "bias")]
+
+    many = eqx.tree_at(projections, many, projections(few))
+    many = eqx.tree_at(parameters, many, [repeated(parameter) for parameter in parameters(few)])
+    mask = random.random((4, 8, 9)) < 0.5
+    shapes = []
+
+    def process(*heads):
+        shapes.append([x.shape for x in heads])
+        return heads
+
+    out = eqx.filter_jit(few)(*inputs, mask, process_heads=process)
+    assert shapes == [[(8, 4, 6), (9, 2, 6), (9, 2, 7)]]
+    np.testing.assert_allclose(out, eqx.filter_jit(many)(*inputs, mask), rtol=1e-5, atol=1e-6)
 
 
-def test_a_single_head_is_attention_by_itself():
-    query, key_, value = normal(3, 2), normal(4, 2), normal(4, 5)
-    mask = jnp.asarray(random.random((3, 4)) < 0.7)
-    weights = dot_product_attention_weights(query, key_, mask)
-    np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-6)
-    assert jnp.array_equal(dot_product_attention(query, key_, value, mask), weights @ value)
-    dropout = eqx.nn.Dropout(0.5)
-    dropped = dot_product_attention(query, key_, value, mask, dropout, key=key)
-    np.testing.assert_allclose(dropped, dropout(weights, key=key) @ value, rtol=1e-6)
-    kept = dot_product_attention(query, key_, value, mask, dropout, inference=True)
-    assert jnp.array_equal(kept, weights @ value)
-    with pytest.raises(ValueError, match=r"`mask` must have shape \(3, 4\), found shape \(3,\)"):
-        dot_product_attention_weights(query, key_, mask[:, 0])
+def projections(layer):
+    return [layer.query_proj, layer.key_proj, layer.value_proj, layer.output_proj]
+
+
+@pytest.mark.parametrize("number", [0, 2, 4, 6])
+def test_the_number_of_heads_of_keys_must_divide_that_of_queries(number):
+    with pytest.raises(ValueError, match=rf"`num_kv_heads` must divide.*`num_heads`.*{number} and 3"):
+        eqx.nn.MultiheadAttention(3, 6, num_kv_heads=number, key=key)
+
+
+@pytest.mark.parametrize("number", [-1, 1.5])
+def test_the_number_of_heads_of_keys_must_be_an_integer(number):
+    with pytest.raises(ValueError, match=f"`num_kv_heads`.*{number}"):
+        eqx.nn.MultiheadAttention(3, 6, num_kv_heads=number, key=key)
+
+
+def test_initialisers_make_the_parameters_of_all_projections_from_the_same_keys():
+    calls = []
+
+    def init(key, shape, dtype):
+        calls.append((shape, dtype))
+        return jax.random.normal(key, shape, dtype)
+
+    layer = eqx.nn.MultiheadAttention(2, 4, **BIASES, dtype="float16", weight_init=init, bias_init=jnp_ones, key=key)
+    assert calls == [((4, 4), "float16")] * 4
+    for projection, part in zip(projections(layer), jax.random.split(key, 4), strict=True):
+        expected = eqx.nn.Linear(4, 4, dtype="float16", weight_init=init, bias_init=jnp_ones, key=part)
+        assert eqx.tree_equal(projection, expected)
+
+
+def jnp_ones(key, shape, dtype):
+    return jnp.ones(shape, dtype)
+
+
+# --- what is seen -----------------------------------------------------------------------------------------------------
+
+
+def before(queries, keys, offset=0):
+    """How many places each key is before each query."""
+    return offset + np.arange(queries)[:, None] - np.arange(keys)[None]
+
+
+def test_a_causal_query_sees_what_is_at_its_position_and_before_with_both_ends_aligned():
+    expected = attention(*inputs, before(8, 9, 1) >= 0)
+    np.testing.assert_allclose(attention(*inputs, "causal"), expected, rtol=1e-6)
+    query, key_, value = inputs
+    short = attention(query, key_[:5], value[:5], mask="causal")  # as many keys as queries, and then none
+    np.testing.assert_allclose(short, attention(query, key_[:5], value[:5], before(8, 5) >= 0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(8, 9), (1, 8, 9), (3, 8, 9)])
+def test_causality_can_be_combined_with_a_mask_and_a_window(shape):
+    mask = random.random(shape) < 0.7
+    causal = before(8, 9, 1) >= 0
+    out = attention(*inputs, ("causal", jnp.asarray(mask)))
+    np.testing.assert_allclose(out, attention(*inputs, mask & causal), rtol=1e-6)
+    near = (before(8, 9, 1) <= 2) & (before(8, 9, 1) >= -1)
+    out = attention(*inputs, jnp.asarray(mask), window=(2, 1))
+    np.testing.assert_allclose(out, attention(*inputs, mask & near), rtol=1e-6)
+    out = attention(*inputs, ("causal", jnp.asarray(mask)), window=2)
+    np.testing.assert_allclose(out, attention(*inputs, mask & near & causal), rtol=1e-6)
+
+
+@pytest.mark.parametrize("mask", ["diagonal", ("causal",), (jnp.ones((8, 9), bool), "causal"), ("causal", 1, 2)])
+def test_an_unknown_mask_is_an_error(mask):
+    with pytest.raises(ValueError, match=r"`mask` must be an array, \"causal\", or the pair"):
+        attention(*inputs, mask)
+
+
+def test_a_bias_is_added_to_the_logits_whose_softmax_is_taken():
+    bias = normal(3, 8, 9)
+    mask = random.random((8, 9)) < 0.7
+    # With a bias of 0 or so little that nothing is left it is a mask.
+    as_bias = jnp.where(jnp.asarray(mask), 0, -1e9)
+    np.testing.assert_allclose(attention(*inputs, bias=as_bias), attention(*inputs, mask), rtol=1e-5, atol=1e-6)
+    out = attention(*inputs, mask, bias=bias)
+    assert not np.allclose(out, attention(*inputs, mask), rtol=1e-2)
+    np.testing.assert_allclose(out, attention(*inputs, bias=bias + as_bias), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["xla", None])
+def test_an_implementation_of_jax_computes_the_same(name):
+    layer = eqx.nn.MultiheadAttention(4, 8, num_kv_heads=2, dropout_p=0.5, key=key)
+    x = normal(5, 8)
+    mask = jnp.asarray(random.random((5, 5)) < 0.7)
+    options: Any = {"mask": ("causal", mask), "bias": normal(4, 5, 5), "window": 3, "inference": True}
+    compiled = eqx.filter_jit(layer)
+    out = compiled(x, x, x, **options, implementation=name)
+    np.testing.assert_allclose(out, compiled(x, x, x, **options), rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match=r"`implementation`.*dropout"):
+        layer(x, x, x, implementation=name, key=key)
+    with pytest.raises(ValueError, match=r"`implementation`.*6 and 7"):
+        attention(*inputs, implementation=name)
+
+
+# --- caches -----------------------------------------------------------------------------------------------------------
+
+decoder = eqx.nn.MultiheadAttention(4, 8, key_size=5, vo_size=3, num_kv_heads=2, use_key_bias=True, key=key)
+rope = eqx.nn.RotaryPositionalEmbedding(2)
+alibi = eqx.nn.ALiBi(4)
+decode = eqx.filter_jit(decoder)
+text = normal(7, 8), normal(7, 5), normal(7, 8)
+
+
+def rotated_from(offset):
+    rotate = jax.vmap(lambda x: rope(x, offset=offset), in_axes=1, out_axes=1)
+    return lambda q, k, v: (rotate(q), rotate(k), v)
+
+
+def generated(cache, parts, **options):
+    outs = []
+    for query, key_, value in parts:
+        process = rotated_from(cache.length)
+        bias = alibi(cache.length + jnp.arange(len(query)), jnp.arange(cache.max_len))
+        out, cache = decoder(query, key_, value, process_heads=process, bias=bias, cache=cache, **options)
+        outs.append(out)
+    return jnp.concatenate(outs), cache
+
+
+@functools.cache
+def expected(window=None):
+    def whole(text):
+        return decoder(*text, "causal", process_heads=rotated_from(0), bias=alibi(jnp.arange(7)), window=window)
+
+    return jax.jit(whole)(text)
+
+
+@pytest.mark.parametrize(("cuts", "window"), [([], None), ([3, 4], None), ([3, 4], 2)])
+def test_with_a_cache_the_result_is_that_of_causal_attention_to_the_whole(cuts, window):
+    parts = list(zip(*(jnp.split(x, cuts) for x in text), strict=True))
+    out, cache = eqx.filter_jit(generated)(decoder.init_cache(9), parts, window=window)
+    assert cache.length == 7
+    np.testing.assert_allclose(out, expected(window), rtol=1e-4, atol=1e-6)
+
+
+def test_a_cached_step_can_be_scanned():
+    def step(cache, element):
+        out, cache = generated(cache, [[x[None] for x in element]])
+        return cache, out[0]
+
+    cache, out = jax.jit(lambda cache, text: jax.lax.scan(step, cache, text))(decoder.init_cache(7), text)
+    assert cache.length == 7
+    np.testing.assert_allclose(out, expected(), rtol=1e-4, atol=1e-6)
+
+
+def test_a_mask_for_a_cache_is_for_all_of_it_and_combined_with_causality():
+    mask = random.random((7, 7)) < 0.7
+    expected = decode(*text, ("causal", jnp.asarray(mask)))
+    wide = jnp.zeros((7, 9), bool).at[:, :7].set(mask)
+    for given in (wide, ("causal", wide), wide[None].repeat(4, axis=0)):
+        out, _ = decode(*text, given, cache=decoder.init_cache(9))
+        np.testing.assert_allclose(out, expected, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match=r"`mask` must have shape \(7, 9\) or \(4, 7, 9\), found shape \(7, 7\)"):
+        decoder(*text, wide[:, :7], cache=decoder.init_cache(9))
+
+
+def test_queries_are_the_last_elements_where_a_cache_gets_more_keys():
+    query, key_, value = text
+    _, cache = decode(query[:2], key_[:2], value[:2], cache=decoder.init_cache(7))
+    out, _ = decode(query[5:], key_[2:], value[2:], cache=cache)
+    np.testing.assert_allclose(out, decode(*text, "causal")[5:], rtol=1e-5, atol=1e-6)
+
+
+def test_a_cache_serves_an_implementation_of_jax_too():
+    layer = eqx.nn.MultiheadAttention(4, 8, num_kv_heads=2, key=key)
+    x = normal(5, 8)
+    compiled = eqx.filter_jit(layer)
+    _, cache = compiled(x[:2], x[:2], x[:2], cache=layer.init_cache(6), implementation="xla")
+    out, _ = compiled(x[2:], x[2:], x[2:], cache=cache, implementation="xla")
+    np.testing.assert_allclose(out, compiled(x, x, x, "causal")[2:], rtol=1e-5, atol=1e-6)
+
+
+def test_what_does_not_fit_into_a_cache_is_an_error_or_nan_where_the_length_is_traced():
+    _, cache = decode(*text, cache=decoder.init_cache(9))
+    with pytest.raises(ValueError, match="space for 9 elements, found 7 and 7 more"):
+        decoder(*text, cache=cache)
+    for length in (8, 9):
+        out, cache = decode(*(x[:1] for x in text), cache=cache)
+        assert cache.length == length
+        assert jnp.isfinite(out).all()
+    for length in (10, 11):
+        out, cache = decode(*(x[:1] for x in text), cache=cache)
+        assert cache.length == length
+        assert jnp.isnan(out).all()
+
+
+def test_the_cache_has_the_dtype_of_the_weights_or_the_given_one():
+    layer = eqx.nn.MultiheadAttention(2, 4, dtype="bfloat16", key=key)
+    assert {leaf.dtype for leaf in jax.tree.leaves(layer.init_cache(3))} == {jnp.dtype("bfloat16"), jnp.dtype("int32")}
+    exact, _ = decode(*text, cache=decoder.init_cache(7))
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
+        rounded, cache = decode(*text, cache=decoder.init_cache(7, "bfloat16"))
+    assert cache.keys.dtype == cache.values.dtype == "bfloat16"
+    assert rounded.dtype == "float32"
+    np.testing.assert_allclose(rounded, exact, atol=0.02)
+    with pytest.raises(ValueError, match=r"`dtype`.*int8"):
+        decoder.init_cache(7, "int8")
+
+
+@pytest.mark.parametrize("size", [-1, 1.5])
+def test_the_size_of_a_cache_must_be_an_integer(size):
+    with pytest.raises(ValueError, match=f"`max_len`.*{size}"):
+        decoder.init_cache(size)
+
+
+def test_the_cache_of_another_layer_is_an_error():
+    other = eqx.nn.MultiheadAttention(4, 8, key_size=5, vo_size=3, key=key)
+    with pytest.raises(ValueError, match=r"`keys`.*\(7, 4, 2\), found shape \(7, 2, 2\)"):
+        decoder(*text, cache=other.init_cache(9))
+
+
+def test_each_sequence_of_a_batch_has_its_own_length():
+    caches = eqx.filter_vmap(lambda: decoder.init_cache(7), axis_size=2)()
+    assert caches.length.shape == (2,)
+    ends = jnp.array([2, 4])
+
+    def call(cache, end):
+        _, cache = decoder(*text, cache=cache)
+        cache = eqx.tree_at(lambda cache: cache.length, cache, end)  # as if the rest had not come yet
+        out, cache = decoder(*(x[end][None] for x in text), cache=cache)
+        return out[0], cache.length
+
+    out, lengths = jax.jit(jax.vmap(call))(caches, ends)
+    assert lengths.tolist() == [3, 5]
+    np.testing.assert_allclose(out, decode(*text, "causal")[ends], rtol=1e-5, atol=1e-6)

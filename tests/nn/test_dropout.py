@@ -174,3 +174,24 @@ def test_a_flag_that_is_traced_needs_a_key_and_the_error_says_why():
     with pytest.raises(RuntimeError, match="`key`") as info:
         eqx.nn.Dropout()(jnp.ones(3))
     assert "traced" not in str(info.value)
+
+
+@pytest.mark.parametrize("axes", [(1, 2), [-2, -1], (np.int64(2), -2)])
+def test_along_broadcast_axes_all_is_dropped_or_kept_together(axes):
+    # Like PyTorch's `Dropout2d`, for one image.
+    x = 1 + jnp.arange(24.0).reshape(4, 3, 2)
+    dropout = eqx.nn.Dropout(0.25, broadcast_axes=axes)
+    assert isinstance(dropout.broadcast_axes, tuple)
+    assert {type(axis) for axis in dropout.broadcast_axes} == {int}
+    kept = jax.random.bernoulli(key, 0.75, (4, 1, 1))
+    assert jnp.array_equal(dropout(x, key=key), jnp.where(kept, x / 0.75, 0))
+
+
+def test_broadcast_axes_that_the_input_lacks_are_an_error():
+    with pytest.raises(ValueError, match=r"`x` of `Dropout`.*\(1, 2\).*\(3, 4\)"):
+        eqx.nn.Dropout(0.5, broadcast_axes=(1, 2))(jnp.ones((3, 4)), key=key)
+
+
+def test_broadcast_axes_are_static():
+    assert jax.tree.leaves(eqx.nn.Dropout(0.5, broadcast_axes=(1,))) == [0.5, False]
+    assert jax.tree.structure(eqx.nn.Dropout(0.5, broadcast_axes=(1,))) != jax.tree.structure(eqx.nn.Dropout(0.5))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import equinox as eqx
-from tests.nn.recorded import cases
+from tests.nn.recorded import cases, tolerance
 
 key = jax.random.key(0)
 RECORDED = cases("embedding")
@@ -162,3 +162,71 @@ def test_construction_and_calls_can_be_transformed():
 
     _, tangent = jax.jvp(lambda layer: layer(2), (embedding,), (embedding,))
     assert jnp.array_equal(tangent, table[2])
+
+
+PADDED = cases("padded_embedding")
+
+
+@pytest.mark.parametrize("case", PADDED)
+def test_a_row_for_padding_has_no_gradient_as_in_pytorch(case):
+    torch = PADDED[case]
+    padding = int(case.split(":")[0])
+    with jax.enable_x64(torch["y"].dtype == np.float64):
+        embedding = eqx.nn.Embedding(weight=jnp.asarray(torch["weight"]), padding_idx=padding)
+
+        def loss(embedding, factors):
+            y = jax.vmap(embedding)(torch["x"])
+            return (y * factors).sum(), y
+
+        gradient, y = eqx.filter_jit(eqx.filter_grad(loss, has_aux=True))(embedding, torch["factors"])
+        np.testing.assert_allclose(y, torch["y"], **tolerance(torch["y"]))
+        np.testing.assert_allclose(gradient.weight, torch["gradient"], **tolerance(torch["y"]))
+    made = eqx.nn.Embedding(4, 3, padding_idx=padding, key=jax.random.key(0))
+    assert np.array_equal(np.all(made.weight == 0, axis=1), np.all(torch["start"] == 0, axis=1))
+
+
+def test_a_row_for_padding_has_no_gradient_by_whichever_index_it_is_looked_up():
+    embedding = eqx.nn.Embedding(4, 2, padding_idx=-1, key=jax.random.key(0))
+    assert embedding.padding_idx == 3
+    for index in (3, -1):
+        gradient = eqx.filter_grad(lambda e, index=index: e(index).sum())(embedding)
+        assert not jnp.any(gradient.weight)
+
+
+def test_apart_from_the_row_for_padding_the_table_starts_as_without_it():
+    table = eqx.nn.Embedding(4, 2, key=jax.random.key(0)).weight
+    padded = eqx.nn.Embedding(4, 2, padding_idx=1, key=jax.random.key(0)).weight
+    assert jnp.array_equal(padded, table.at[1].set(0))
+    assert jnp.array_equal(eqx.nn.Embedding(weight=table, padding_idx=1).weight, table)
+
+
+def test_padding_is_no_leaf_and_not_shown_where_there_is_none():
+    embedding = eqx.nn.Embedding(4, 2, key=jax.random.key(0))
+    assert embedding.padding_idx is None
+    assert "padding_idx" not in repr(embedding)
+    assert len(jax.tree.leaves(eqx.nn.Embedding(4, 2, padding_idx=0, key=jax.random.key(0)))) == 1
+
+
+@pytest.mark.parametrize("padding", [4, -5, 1.5, "0"])
+def test_a_row_for_padding_that_is_not_there_is_an_error(padding):
+    with pytest.raises(ValueError, match=r"`padding_idx`.* -4 to 3") as info:
+        eqx.nn.Embedding(4, 2, padding_idx=padding, key=jax.random.key(0))
+    assert repr(padding) in str(info.value)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "complex64"])
+def test_a_vector_is_compared_with_all_vectors(dtype):
+    embedding = eqx.nn.Embedding(4, 3, dtype=dtype, key=jax.random.key(0))
+    x = jax.random.normal(jax.random.key(1), (3,), dtype)
+    logits = embedding.attend(x)
+    assert logits.dtype == dtype
+    assert jnp.array_equal(logits, embedding.weight @ x)
+    assert jax.vmap(embedding.attend)(jnp.stack([x, x])).shape == (2, 4)
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (2, 3)])
+def test_a_vector_of_another_size_is_an_error(shape):
+    embedding = eqx.nn.Embedding(4, 3, key=jax.random.key(0))
+    with pytest.raises(ValueError, match=r"`x` of `Embedding` must have shape \(3,\)") as info:
+        embedding.attend(jnp.ones(shape))
+    assert str(shape) in str(info.value)

@@ -92,12 +92,66 @@ def test_positions_may_be_given_and_traced():
         )
 
 
+def test_consecutive_positions_may_start_at_an_offset():
+    x = jnp.asarray(random.normal(size=(4, 6)), "float32")
+    layer = Rotary(6)
+    continued = jax.jit(lambda x, offset: layer(x, offset=offset))
+    for offset in (0, 7, 10_000, jnp.int8(100), jnp.uint32(3)):
+        expected = rotated(x, int(offset) + np.arange(4))
+        np.testing.assert_allclose(continued(x, offset), expected, atol=2e-6)
+        np.testing.assert_allclose(layer(x, offset=offset), expected, atol=2e-6)
+    with jax.enable_x64(True), jax.numpy_dtype_promotion("strict"):
+        assert layer(x, offset=jnp.int32(2)).dtype == "float32"
+
+
+def test_positions_may_be_real_numbers():
+    x = jnp.asarray(random.normal(size=(4, 6)), "float32")
+    positions = [0.0, 0.5, -1.25, 30.75]
+    np.testing.assert_allclose(Rotary(6)(x, positions=jnp.array(positions)), rotated(x, positions), atol=1e-5)
+    np.testing.assert_allclose(Rotary(6)(x, offset=0.5), rotated(x, 0.5 + np.arange(4)), atol=1e-5)
+
+
+@pytest.mark.parametrize("interleaved", [False, True])
+@pytest.mark.parametrize("rotary_size", [8, 4, 0])
+def test_pairs_may_be_neighbours_and_only_some_entries_be_rotated(interleaved, rotary_size):
+    x = random.normal(size=(5, 8)).astype("float32")
+    part = x[:, :rotary_size]
+    if interleaved:
+        angles = np.arange(5)[:, None] * 10_000.0 ** (-2.0 * np.arange(rotary_size // 2) / max(rotary_size, 1))
+        points = np.exp(1j * angles) * (part[:, ::2] + 1j * part[:, 1::2])
+        expected = np.stack([points.real, points.imag], axis=2).reshape(5, rotary_size)
+    else:
+        expected = rotated(part) if rotary_size > 0 else part
+    layer = Rotary(8, rotary_size=rotary_size, interleaved=interleaved)
+    out = jax.jit(layer)(jnp.asarray(x))
+    np.testing.assert_allclose(out, np.concatenate([expected, x[:, rotary_size:]], axis=1), atol=2e-6)
+    assert layer(jnp.asarray(x, "bfloat16")).dtype == "bfloat16"
+
+
+@pytest.mark.parametrize("size", [3, -2, 2.5])
+def test_the_number_of_rotated_entries_must_be_even(size):
+    with pytest.raises(ValueError, match=f"`rotary_size` must be .*{size}"):
+        Rotary(8, rotary_size=size)
+
+
+def test_no_more_entries_than_there_are_can_be_rotated():
+    with pytest.raises(ValueError, match=r"`rotary_size` must not exceed argument `embedding_size`, found 6 and 5"):
+        Rotary(5, rotary_size=6)
+    assert Rotary(5, rotary_size=4)(jnp.ones((3, 5))).shape == (3, 5)
+
+
 def test_wrong_positions_are_an_error():
     x = jnp.ones((3, 4))
     with pytest.raises(ValueError, match=r"`positions`.*\(3,\).*\(2,\)"):
         Rotary(4)(x, positions=jnp.arange(2))
-    with pytest.raises(TypeError, match=r"`positions` must be integers, found .*float32\[3\]"):
-        Rotary(4)(x, positions=jnp.ones(3))
+    with pytest.raises(TypeError, match=r"`positions` must be integers or real numbers, found .*bool\[3\]"):
+        Rotary(4)(x, positions=jnp.ones(3, bool))
+    with pytest.raises(ValueError, match=r"`offset` of .* must have shape \(\), found shape \(1,\)"):
+        Rotary(4)(x, offset=jnp.array([1]))
+    with pytest.raises(TypeError, match=r"`offset` must be integers or real numbers"):
+        Rotary(4)(x, offset=True)
+    with pytest.raises(ValueError, match=r"`positions`.*`offset` are both given"):
+        Rotary(4)(x, positions=jnp.arange(3), offset=0)
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (3, 2), (4,), (2, 3, 4)])
@@ -139,6 +193,11 @@ def test_everything_is_static():
     assert layer == Rotary(4, 100.0, "float32")
     assert hash(layer) == hash(Rotary(4, 100.0, jnp.float32))
     assert layer != Rotary(4, 100.0, jnp.bfloat16)
+    assert layer != Rotary(4, 100.0, interleaved=True)
+    scaled = Rotary(4, 100.0, scaling=eqx.nn.LinearScaling(2.0))
+    assert layer != scaled
+    assert scaled == Rotary(4, 100.0, scaling=eqx.nn.LinearScaling(2.0))
+    assert hash(scaled) == hash(Rotary(4, 100.0, scaling=eqx.nn.LinearScaling(2.0)))
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])

@@ -225,3 +225,43 @@ def test_the_parts_of_the_key_are_split_again_inside():
     eqx.nn.Sequential([eqx.nn.Identity(), eqx.nn.Sequential([Recorder(0, calls)])])(jnp.float32(0), key=key)
     (expected,) = jax.random.split(jax.random.split(key, 2)[1], 1)
     assert calls[0][1]["key"] == expected
+
+
+def named() -> Any:
+    calls: list = []
+    return eqx.nn.Sequential({"z": Recorder(1, calls), "a": Recorder(10, calls), "m": Recorder(100, calls)})
+
+
+def test_layers_may_have_names_and_are_called_in_the_order_of_the_mapping():
+    model = named()
+    assert model(jnp.float32(0)) == 111
+    assert [layer.number for layer in model] == [1, 10, 100]
+    leaves, treedef = jax.tree.flatten(model)
+    assert jax.tree.unflatten(treedef, leaves).names == ("z", "a", "m")
+
+
+def test_layers_are_found_by_their_names_and_slices_keep_them():
+    model = named()
+    assert model["a"].number == model[1].number == 10
+    assert model[1:].names == ("a", "m")
+    assert model[::-1]["z"].number == 1
+    assert "names=('z', 'a', 'm')" in repr(model)
+
+
+def test_a_name_that_does_not_exist_is_an_error_that_lists_those_that_do():
+    with pytest.raises(KeyError, match="`b`, only z, a, m"):
+        named()["b"]
+
+
+def test_without_names_a_string_is_no_index():
+    model: Any = eqx.nn.Sequential([eqx.nn.Identity()])
+    assert model.names is None
+    assert "names" not in repr(model)
+    with pytest.raises(TypeError, match="integer or a slice, found"):
+        model["a"]
+
+
+def test_names_are_strings():
+    layers: Any = {1: eqx.nn.Identity()}
+    with pytest.raises(ValueError, match=r"`layers` must have strings as names, found .*1"):
+        eqx.nn.Sequential(layers)

@@ -19,9 +19,9 @@ def calling(x: Array, key: Array, embedding: eqx.nn.Embedding, attention: eqx.nn
     embedding("word")  # error: mypy[arg-type] pyright[reportArgumentType]
     embedding([1, 2])  # error: mypy[arg-type] pyright[reportArgumentType]
     eqx.nn.RotaryPositionalEmbedding(4)(x, x)  # error: mypy[call-arg] pyright[reportCallIssue]
-    attention(x, x)  # error: mypy[call-arg] pyright[reportCallIssue]
-    attention(x, x, x, None, key)  # error: mypy[call-arg] pyright[reportCallIssue]
-    attention(x, key=x, value=x)  # error: mypy[call-arg] pyright[reportCallIssue]
+    attention(x, x)  # error: mypy[call-overload] pyright[reportCallIssue]
+    attention(x, x, x, None, key)  # error: mypy[call-overload] pyright[reportCallIssue]
+    attention(x, key=x, value=x)  # error: mypy[call-overload] pyright[reportCallIssue]
     attention(x, x, x, process_heads=lambda q, k: (q, k))  # error: mypy[arg-type, misc] pyright[reportArgumentType]
     attention.inference  # error: mypy[attr-defined] pyright[reportAttributeAccessIssue]
 

@@ -26,7 +26,7 @@ def fields(conv: eqx.nn.Conv2d, transposed: eqx.nn.ConvTranspose2d) -> None:
     assert_type(conv.weight, Array)
     assert_type(conv.bias, Array | None)
     assert_type(conv.kernel_size, tuple[int, ...])
-    assert_type(conv.padding, Literal["VALID", "SAME", "SAME_LOWER"] | tuple[tuple[int, int], ...])
+    assert_type(conv.padding, Literal["VALID", "SAME", "SAME_LOWER", "CAUSAL"] | tuple[tuple[int, int], ...])
     assert_type(conv.padding_mode, Literal["ZEROS", "REFLECT", "REPLICATE", "CIRCULAR"])
     assert_type(conv.use_bias, bool)
     assert_type(transposed.weight, Array)
