@@ -19,9 +19,11 @@ OLDEST_PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 pyt
 # Each worker gets tests that follow one another, which share what is slow to make: programs that were compiled, fixtures.
 WORKERS := -n auto --dist worksteal
 
+COMMA := ,
+
 .PHONY: help
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
 demo: $(VENV)/.examples ## train a network on handwritten digits and draw what it learnt
@@ -54,7 +56,7 @@ types: $(VENV)/.dev ## check types with mypy and pyright
 .PHONY: pytest
 pytest: $(VENV)/.dev ## run the tests
 	@echo "==> running the tests"
-	@$(VENV)/bin/python -m pytest $(WORKERS)
+	@$(VENV)/bin/python -m pytest $(WORKERS) -m 'not slow'
 
 # How arrays print, which examples show, is for JAX to change. The Makefile and the distributions know no versions, and
 # what stands on the library, rather than on JAX, is tested well enough above.
@@ -63,6 +65,16 @@ test-minimum: $(MINIMUM)/.test ## run the tests on the oldest supported versions
 	@echo "==> running the tests with $$(paste -s -d ' ' $(MINIMUM)/constraints.txt)"
 	@$(MINIMUM)/bin/python -m pytest $(WORKERS) tests \
 		$(addprefix --ignore=tests/,test_docstrings.py test_makefile.py test_packaging.py benchmarks check examples)
+
+.PHONY: test-torch
+test-torch: $(VENV)-torch/.torch ## compare with PyTorch itself, not with what was recorded from it
+	@echo "==> comparing with PyTorch $$($(VENV)-torch/bin/python -c 'import torch; print(torch.__version__)')"
+	@PYTORCH=live $(VENV)-torch/bin/python -m pytest $(WORKERS) tests/nn -k pytorch
+
+.PHONY: ecosystem
+ecosystem: $(VENV)-ecosystem/.ecosystem ## run programs for Diffrax, Optimistix, Lineax and others on this library
+	@echo "==> running the programs for the libraries that are built on this one"
+	@$(VENV)-ecosystem/bin/python -m pytest $(WORKERS) tests/ecosystem
 
 .PHONY: bench
 bench: $(VENV)/.examples ## measure the speed, in multiples of what plain JAX takes
@@ -73,6 +85,11 @@ bench: $(VENV)/.examples ## measure the speed, in multiples of what plain JAX ta
 bench-peers: $(VENV)/.examples $(VENV)-equinox/.peer $(VENV)-flax/.peer ## the same, beside Equinox 0.13.8 and Flax NNX
 	@echo "==> running the benchmarks, first those of the peers"
 	@PEER=$(VENV)-equinox/bin/python FLAX=$(VENV)-flax/bin/python $(VENV)/bin/python -m benchmarks
+
+.PHONY: bench-ecosystem
+bench-ecosystem: $(VENV)-ecosystem/.ecosystem $(VENV)-equinox/.ecosystem ## how long Diffrax and others take, beside Equinox 0.13.8
+	@echo "==> running the benchmarks of what is built on this library"
+	@$(VENV)/bin/python -m benchmarks.ecosystem $(VENV)-ecosystem/bin/python $(VENV)-equinox/bin/python
 
 .PHONY: clean
 clean: ## remove the environments, the caches and whatever else was made
@@ -108,6 +125,26 @@ $(VENV)-equinox/.peer: $(VENV)/.examples
 $(VENV)-flax/.peer: $(VENV)/.examples
 	$(call make-environment,$(VENV)-flax,$(VENV)/bin/python)
 	$(call install,$(VENV)-flax,-e . flax optax $$($(VENV)/bin/python -m pip freeze | grep -E '^jax(lib)?=='))
+	@touch $@
+
+# No GPU is used. On Linux, pip fetches PyTorch's large build for GPUs, unless its settings (`pip config`) name an index
+# that has the build for CPUs.
+$(VENV)-torch/.torch: pyproject.toml $(VENV)/.examples
+	$(call make-environment,$(VENV)-torch,$(VENV)/bin/python)
+	$(call install,$(VENV)-torch,-e '.[test]' torch $$($(VENV)/bin/python -m pip freeze | grep -E '^jax(lib)?=='))
+	@touch $@
+
+# Libraries that require Equinox, as they were released. That this one is what they find, `pip check` confirms.
+$(VENV)-ecosystem/.ecosystem: pyproject.toml $(VENV)/.examples
+	$(call make-environment,$(VENV)-ecosystem,$(VENV)/bin/python)
+	$(call install,$(VENV)-ecosystem,-e '.[test$(COMMA)ecosystem]' flowjax==19.1.2 numpyro==0.22.0 quax==0.4.6 scipy \
+		$$($(VENV)/bin/python -m pip freeze | grep -E '^jax(lib)?=='))
+	@$(VENV)-ecosystem/bin/python -m pip check --quiet
+	@touch $@
+
+$(VENV)-equinox/.ecosystem: $(VENV)-equinox/.peer $(VENV)-ecosystem/.ecosystem
+	$(call install,$(VENV)-equinox,equinox==0.13.8 \
+		$$($(VENV)-ecosystem/bin/python -m pip freeze | grep -E '^(jax|jaxlib|diffrax|lineax|optimistix)=='))
 	@touch $@
 
 # Without a recipe, so that an environment whose interpreter is not there (any more) counts as out of date.

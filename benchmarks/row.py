@@ -1,6 +1,7 @@
 """A row of the table, before it is measured."""
 
 import dataclasses
+import operator
 from collections.abc import Callable
 from typing import Literal
 
@@ -19,7 +20,7 @@ class Row:
     #: What the ratio should be at most, or the seconds if there is no floor; None for rows that only inform.
     target: float | None
     prepare: Callable[[], Pair]
-    #: The names that `equinox` must have.
+    #: The names that `equinox` must have, with dots if they are in one of its modules.
     needs: tuple[str, ...] = ()
     #: What is measured: seconds, or the bytes of memory that remain in use.
     unit: Literal["s", "B"] = "s"
@@ -28,4 +29,9 @@ class Row:
 
     def is_possible(self) -> bool:
         """Whether the installed `equinox` can do this."""
-        return all(hasattr(eqx, name) for name in self.needs)
+        try:
+            for name in self.needs:
+                operator.attrgetter(name)(eqx)
+        except AttributeError:
+            return False
+        return True

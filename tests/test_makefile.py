@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TOOLS = ["awk", "basename", "cp", "find", "make", "mkdir", "paste", "rm", "sed", "sh", "touch"]
+TOOLS = ["awk", "basename", "cp", "find", "grep", "make", "mkdir", "paste", "rm", "sed", "sh", "touch"]
 
 pytestmark = pytest.mark.skipif(not all(map(shutil.which, TOOLS)), reason="make or the tools it calls are missing")
 
@@ -180,3 +180,24 @@ def test_the_oldest_versions_are_tested_in_an_environment_of_the_oldest_python(c
     requirements = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     exactly = [requirement.replace(">=", "==") for requirement in requirements]
     assert (checkout.folder / constraints).read_text().split() == exactly
+
+
+def test_pytorch_is_installed_into_an_environment_of_its_own(checkout: Checkout) -> None:
+    checkout.add_python("path/python3.11")
+    log = checkout.log_of("test-torch")
+    assert "python -m venv --clear .venv-torch" in log
+    (install,) = (line for line in log if "install" in line and "torch" in line)
+    assert install.startswith(INSTALL.replace("examples", "test") + " torch")
+    assert log[-1].startswith("python -m pytest ")
+    assert log[-1].endswith(" tests/nn -k pytorch")
+    assert not any("install" in line for line in checkout.log_of("test-torch"))
+
+
+def test_libraries_that_require_equinox_are_installed_together_with_this_one(checkout: Checkout) -> None:
+    checkout.add_python(".venv/bin/python")
+    log = checkout.log_of("ecosystem")
+    (install,) = (line for line in log if "install" in line and "flowjax" in line)
+    assert install.startswith(INSTALL.replace("examples", "test,ecosystem") + " ")
+    assert log[-2] == "python -m pip check --quiet"
+    assert log[-1].startswith("python -m pytest ")
+    assert log[-1].endswith(" tests/ecosystem")
