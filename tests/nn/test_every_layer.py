@@ -398,6 +398,25 @@ def test_a_call_may_say_by_either_name_whether_it_is_inference(name):
         program(inference=True, deterministic=False)
 
 
+# An identity has no operations, and nothing calls a cache or what ties parameters.
+@pytest.mark.parametrize("name", [name for name in CASES if name not in {"Identity", "KVCache", "Shared"}])
+def test_its_operations_are_named_in_the_program(name):
+    def whole(inputs):
+        return CASES[name].call(jax.tree.map(lambda leaf: leaf, model_of(name)), *inputs)
+
+    text = jax.jit(whole).lower(inputs_of(name, "float32")).as_text(debug_info=True)
+    assert f"eqx.nn.{name}" in text
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if CASES[name].call is call_with_key])
+def test_where_numbers_are_random_a_key_is_needed_except_for_inference(name):
+    model, inputs = model_of(name), inputs_of(name, "float32")
+    with pytest.raises(RuntimeError, match="key"):
+        jax.eval_shape(model, *inputs)
+    with_key = eqx.filter_eval_shape(call_with_key, model, *inputs)
+    assert jax.eval_shape(nn.inference_mode(model), *inputs) == with_key
+
+
 def test_what_is_no_layer_can_be_saved_and_loaded_too():
     average = nn.ExponentialMovingAverage(0.9).init(linear(2, key=key))
     model = (average, nn.DynamicLossScale(16.0), nn.Policy(), nn.State(nn.StateIndex(jnp.ones(2))))

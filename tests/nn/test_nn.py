@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.test_util import check_grads
 
 import equinox as eqx
 from equinox._sentinel import sentinel
@@ -694,13 +693,6 @@ def test_mixed_dtypes_promote_and_are_an_error_where_promotion_is_strict(maker):
 
 
 @all_makers
-def test_the_default_dtype_is_that_of_jax_at_construction(maker):
-    assert dtypes_of(MAKERS[maker](key=key)) == {jnp.dtype("float32")}
-    with jax.enable_x64(True):
-        assert dtypes_of(MAKERS[maker](key=key)) == {jnp.dtype("float64")}
-
-
-@all_makers
 @pytest.mark.parametrize("dtype", ["int32", bool, np.uint8])
 def test_a_dtype_that_cannot_hold_parameters_is_an_error(maker, dtype):
     with pytest.raises(ValueError, match=f"`dtype`.*{np.dtype(dtype)}"):
@@ -728,15 +720,6 @@ def test_construction_can_be_compiled(maker):
 
 
 @all_makers
-def test_construction_has_a_shape_without_numbers(maker):
-    def arrays(key):
-        return eqx.filter(MAKERS[maker](key=key), eqx.is_array)
-
-    shapes = jax.eval_shape(arrays, key)
-    assert jax.tree.map(lambda x: (x.shape, x.dtype), shapes) == jax.tree.map(lambda x: (x.shape, x.dtype), arrays(key))
-
-
-@all_makers
 def test_an_ensemble_is_made_by_vmap_over_the_keys(maker):
     rest = eqx.filter(MAKERS[maker](key=key), eqx.is_array, inverse=True)
 
@@ -750,29 +733,6 @@ def test_an_ensemble_is_made_by_vmap_over_the_keys(maker):
         assert_close(jax.tree.map(lambda x, i=i: x[i], outs), MAKERS[maker](key=keys[i])(*inputs), rtol=1e-5, atol=1e-6)
 
 
-@all_makers
-def test_calls_can_be_compiled_batched_and_traced_without_numbers(maker):
-    layer = MAKERS[maker](key=key)
-    inputs = inputs_of(maker)
-    out = layer(*inputs)
-    tolerance = {"rtol": 1e-5, "atol": 1e-6}
-
-    def call(*inputs):
-        return layer(*inputs)
-
-    assert_close(eqx.filter_jit(layer)(*inputs), out, **tolerance)
-    assert_close(eqx.jitf(layer, filter_fn=eqx.is_array)(*inputs), out, **tolerance)
-    assert_close(jax.checkpoint(call)(*inputs), out, **tolerance)
-    shapes = eqx.filter_jit(layer).eval_shape(*inputs)
-    assert jax.tree.map(lambda x: (x.shape, x.dtype), shapes) == jax.tree.map(lambda x: (x.shape, x.dtype), out)
-
-    batched = inputs_of(maker, batch=(6,))
-    outs = jax.vmap(layer)(*batched)
-    for i in range(6):
-        one = layer(*jax.tree.map(lambda x, i=i: x[i], batched))
-        assert_close(jax.tree.map(lambda x, i=i: x[i], outs), one, **tolerance)
-
-
 @makers_without_sequences
 def test_everything_traceable_can_be_traced(maker):
     # This is the filter that also traces Python numbers.
@@ -780,18 +740,6 @@ def test_everything_traceable_can_be_traced(maker):
     inputs = inputs_of(maker)
     compiled = eqx.jitf(lambda layer, inputs: layer(*inputs), filter_fn=eqx.is_array_like)
     assert_close(compiled(layer, inputs), layer(*inputs), rtol=1e-5, atol=1e-6)
-
-
-@all_makers
-def test_derivatives_agree_with_finite_differences(maker):
-    with jax.enable_x64(True):
-        layer = MAKERS[maker](key=key)
-        arrays, rest = eqx.partition(layer, eqx.is_array)
-
-        def call(arrays, inputs):
-            return eqx.combine(arrays, rest)(*inputs)
-
-        check_grads(call, (arrays, inputs_of(maker, np.float64)), order=1, modes=["fwd", "rev"])
 
 
 @makers_without_sequences
@@ -808,37 +756,6 @@ def test_a_wrong_shape_is_an_error_that_says_what_was_expected(maker):
         ) in str(info.value)
         assert str(wrong) in str(info.value)
         assert ("jax.vmap" in str(info.value)) == (len(wrong) > len(shape))
-
-
-SCOPED: dict[str, Any] = {
-    "MixedPrecision": (eqx.nn.mixed_precision(eqx.nn.PReLU(), eqx.nn.Policy()), (1.0,)),
-    "LoRA": (eqx.nn.LoRA(eqx.nn.Linear(3, 4, key=key), 2, key=key), (jnp.ones(3),)),
-    **{maker: (make(key=key), inputs_of(maker)) for maker, make in MAKERS.items()},
-    "Dropout": (lambda x: eqx.nn.Dropout()(x, key=key), (1.0,)),
-    "DropPath": (lambda x: eqx.nn.DropPath()(x, key=key), (1.0,)),
-    "InstanceNorm": (eqx.nn.InstanceNorm(2), (jnp.ones((2, 3)),)),
-    "PReLU": (eqx.nn.PReLU(), (1.0,)),
-    "Lambda": (eqx.nn.Lambda(jnp.tanh), (1.0,)),
-    "Embedding": (eqx.nn.Embedding(4, 3, key=key), (2,)),
-    "RotaryPositionalEmbedding": (eqx.nn.RotaryPositionalEmbedding(2), (jnp.ones((3, 2)),)),
-    "SinusoidalPositionalEmbedding": (eqx.nn.SinusoidalPositionalEmbedding(2), (3,)),
-    "LearnedPositionalEmbedding": (eqx.nn.LearnedPositionalEmbedding(4, 2, key=key), (3,)),
-    "ALiBi": (eqx.nn.ALiBi(2), (jnp.arange(3),)),
-    "AvgPool2d": (eqx.nn.AvgPool2d(2), (jnp.ones((1, 3, 3)),)),
-    "AdaptiveMaxPool1d": (eqx.nn.AdaptiveMaxPool1d(2), (jnp.ones((1, 3)),)),
-    "Sequential": (eqx.nn.Sequential([eqx.nn.Lambda(jnp.tanh)]), (1.0,)),
-}
-
-
-@pytest.mark.parametrize("name", SCOPED)
-def test_the_operations_of_a_layer_are_named_in_the_compiled_program(name):
-    layer, inputs = SCOPED[name]
-
-    def call(*inputs):
-        return layer(*inputs)
-
-    text = jax.jit(call).lower(*inputs).as_text(debug_info=True)
-    assert f"eqx.nn.{name.split()[0]}" in text
 
 
 def test_importing_the_library_uses_no_device():
