@@ -9,7 +9,7 @@ last years. In the end there is a table, and a picture: the furs over time, and 
 
 import argparse
 from pathlib import Path
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 import diffrax as dfx
 import jax
@@ -100,7 +100,7 @@ def foretell(growth: Growth, log_furs: Array, years: Array) -> Array:
         saveat=dfx.SaveAt(ts=years),
         stepsize_controller=dfx.PIDController(rtol=1e-3, atol=1e-3),
     )
-    return cast(Array, solution.ys)  # which is `None` only if nothing is to be saved
+    return jnp.asarray(solution.ys)
 
 
 @eqx.filter_value_and_grad

@@ -115,7 +115,7 @@ def test_the_metadata_says_what_the_package_is(metadata: Message) -> None:
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata.get_all("License-File") == ["LICENSE"]
     assert "Typing :: Typed" in metadata.get_all("Classifier", [])
-    assert metadata.get_payload() == (ROOT / "README.md").read_text(encoding="utf-8")
+    assert metadata.get_payload(decode=True) == (ROOT / "README.md").read_bytes()
 
 
 def test_the_library_requires_four_packages_each_from_a_version_on(metadata: Message) -> None:
@@ -134,7 +134,7 @@ def test_the_extra_for_developers_is_all_the_others(metadata: Message) -> None:
         return {each.name for each in requirements if each.marker and each.marker.evaluate({"extra": extra})}
 
     extras = metadata.get_all("Provides-Extra", [])
-    assert sorted(extras) == ["dev", "docs", "examples", "test", "typecheck"]
+    assert sorted(extras) == ["dev", "docs", "ecosystem", "examples", "test", "typecheck"]
     for extra in extras:
         assert named(extra), extra
         assert named(extra) <= named("dev"), extra

@@ -31,7 +31,7 @@ def variables(statement: ast.stmt) -> Iterator[str]:
             node for each in ast.walk(statement) if isinstance(each, ast.comprehension) for node in ast.walk(each)
         }
         for node in ast.walk(statement):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node not in inner:
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node not in inner and node.id != "_":
                 yield node.id
 
 

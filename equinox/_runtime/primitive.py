@@ -17,11 +17,11 @@ FINALISATIONS: Final[dict[Any, Callable[..., Any]]] = {}
 class Spread(enum.Enum):
     """How a program is spread over devices."""
 
-    NOT = enum.auto()
+    NOT = 1
     #: The compiler splits it: each value is one, wherever its parts are.
-    BY_COMPILER = enum.auto()
+    BY_COMPILER = 2
     #: As in `jax.shard_map` and `jax.pmap`: each device has values of its own.
-    BY_HAND = enum.auto()
+    BY_HAND = 3
 
 
 def define_primitive(

@@ -34,7 +34,7 @@ def calling(x: Array, key: Array, model: eqx.nn.Linear, bilinear: eqx.nn.Bilinea
     flatten(x, key)  # error: mypy[call-arg] pyright[reportCallIssue]
     eqx.nn.load_torch(model)  # error: mypy[call-overload] pyright[reportCallIssue]
     eqx.nn.load_torch(model, {0: x})  # error: mypy[dict-item] pyright[reportArgumentType]
-    eqx.nn.load_torch(model, {}, "state")  # error: mypy[call-overload] pyright[reportArgumentType]
+    eqx.nn.load_torch(model, {}, "state")  # error: mypy[call-overload] pyright[reportArgumentType, reportCallIssue]
     eqx.nn.to_torch_state_dict(model, state=3)  # error: mypy[arg-type] pyright[reportArgumentType]
     _parameters: str = eqx.nn.count_params(model)  # error: mypy[assignment] pyright[reportAssignmentType]
 

@@ -106,7 +106,8 @@ def test_what_can_follow_is_offered(editor: Editor, code: str, names: set[str]) 
         *ask_alike("Model(|)", "(width: int, *, depth: int=3, key: Array) -> Model", jedi=OWN_INIT),
         *ask_alike(
             "eqx.nn.Dropout(|)",
-            "(p: float | Array=0.5, deterministic: bool=False, *, inference: bool | None=None) -> Dropout",
+            "(p: float | Array=0.5, deterministic: bool=False, *, inference: bool | None=None, "
+            "broadcast_axes: Sequence[int]=()) -> Dropout",
             jedi=OWN_INIT,
         ),
         *ask_alike("model.first.norm(|)", "(order: int=2) -> Array"),

@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.typing import DTypeLike
 
 import equinox as eqx
 
 
-def init(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+def init(key: Array, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
     return jax.random.normal(key, shape, dtype)
 
 
