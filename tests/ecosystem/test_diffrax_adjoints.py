@@ -171,6 +171,7 @@ class Field(eqx.Module):
         return self.network(y)
 
 
+@pytest.mark.slow
 def test_the_gradient_with_respect_to_a_neural_network_in_the_equation() -> None:
     field = Field(eqx.nn.MLP(2, 2, 8, 1, activation=jnp.tanh, key=jax.random.key(0)))
     starts = jnp.array([[1.0, 0.0], [0.5, -1.0], [0.0, 2.0]])

@@ -146,6 +146,7 @@ def test_the_time_of_an_event_and_its_derivatives_in_a_batch() -> None:
     np.testing.assert_allclose(slopes[1], 1 / (9.81 * expected), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_of_several_events_the_first_one_ends_the_solve_and_is_known() -> None:
     # A rotation: which axis is crossed first, and in which direction?
     def rotate(t, y, args):

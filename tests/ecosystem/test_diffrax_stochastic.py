@@ -16,7 +16,8 @@ slow = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    "levy_area", ["BrownianIncrement", "SpaceTimeLevyArea", pytest.param("SpaceTimeTimeLevyArea", marks=slow)]
+    "levy_area",
+    ["BrownianIncrement", *(pytest.param(name, marks=slow) for name in ("SpaceTimeLevyArea", "SpaceTimeTimeLevyArea"))],
 )
 def test_a_virtual_brownian_tree_is_one_path_with_the_right_moments(levy_area: str) -> None:
     area = getattr(dfx, levy_area)
@@ -72,7 +73,7 @@ SOLVERS = {
 
 @pytest.mark.parametrize(
     "name",
-    [name if name in {"ItoMilstein", "StratonovichMilstein"} else pytest.param(name, marks=slow) for name in SOLVERS],
+    [name if name == "ItoMilstein" else pytest.param(name, marks=slow) for name in SOLVERS],
 )
 def test_solutions_converge_to_geometric_brownian_motion(name: str) -> None:
     ito, order = SOLVERS[name]
@@ -113,7 +114,7 @@ def test_a_solution_may_be_differentiated() -> None:
     np.testing.assert_allclose(slope, w * np.exp(MU + SIGMA * w), rtol=1e-1)
 
 
-@pytest.mark.parametrize("name", ["ShARK", *(pytest.param(name, marks=slow) for name in ("SRA1", "SEA"))])
+@pytest.mark.parametrize("name", ["SRA1", *(pytest.param(name, marks=slow) for name in ("ShARK", "SEA"))])
 def test_solvers_for_additive_noise(name: str) -> None:
     # An Ornstein-Uhlenbeck process has the stationary variance sigma^2 / (2 theta).
     @eqx.filter_jit
@@ -177,6 +178,7 @@ class Diffusion(eqx.Module):
         return self.network(y).reshape(2, 3)
 
 
+@pytest.mark.slow
 def test_the_gradient_of_a_neural_sde_is_that_of_finite_differences() -> None:
     @eqx.filter_jit
     @eqx.filter_value_and_grad

@@ -275,7 +275,7 @@ def test_a_compiled_method_can_be_transformed(jit):
 
 @pytest.mark.parametrize("jit", JIT)
 def test_threads_do_not_get_in_each_others_way(jit):
-    count = 4
+    count = 8
 
     @jit
     def function(x, n, *, name):
@@ -292,7 +292,7 @@ def test_threads_do_not_get_in_each_others_way(jit):
 
     def work(index):
         barrier.wait()  # so that all of them meet a function that has not been compiled
-        for i in range(12):
+        for i in range(8):
             n = (index + i) % 5
             x = np.full(2 + i % 3, float(index))
             y, name = function(x, n, name=f"name {n}") if i % 2 else function(name=f"name {n}", n=n, x=x)
