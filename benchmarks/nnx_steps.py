@@ -135,6 +135,42 @@ def train_rnn(
     return _in_place(nnx.jit(step)), model, nnx.Optimizer(model, optax.adam(1e-2), wrt=nnx.Param)
 
 
+def network(
+    parameters: Any,
+    apply: Callable[[Any, Array], Array],
+    cross_entropy: Callable[[Array, Array], Array],
+    rate: float,
+) -> tuple[Step, Any, Any]:
+    """Adam, on a model of any parameters, whose arithmetic is given."""
+    nnx = _nnx()
+
+    class Network(nnx.Module):  # type: ignore[misc, name-defined] # as above
+        def __init__(self) -> None:
+            self.parameters = nnx.data(jax.tree.map(nnx.Param, parameters))
+
+        def __call__(self, x: Array) -> Array:
+            return apply(jax.tree.map(value_of, self.parameters, is_leaf=is_parameter), x)
+
+    def is_parameter(node: object) -> bool:
+        return isinstance(node, nnx.Param)
+
+    def value_of(parameter: Any) -> Array:
+        value: Array = parameter[...]
+        return value
+
+    def loss(model: Any, xs: Array, labels: Array) -> Array:
+        return cross_entropy(jax.vmap(_function(model))(xs), labels)
+
+    def step(model: Any, optimizer: Any, xs: Array, labels: Array) -> Array:
+        value, gradient = nnx.value_and_grad(loss)(model, xs, labels)
+        optimizer.update(model, gradient)
+        result: Array = value
+        return result
+
+    model = Network()
+    return _in_place(nnx.jit(step)), model, nnx.Optimizer(model, optax.adam(rate), wrt=nnx.Param)
+
+
 def _in_place(step: Callable[..., Array]) -> Step:
     def call(model: Any, optimizer: Any, *batch: Array) -> tuple[Any, Any, Array]:
         return model, optimizer, step(model, optimizer, *batch)

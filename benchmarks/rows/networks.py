@@ -5,7 +5,7 @@ Where an `equinox` has no layer of that kind as a whole, it is put together from
 
 import math
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,11 +15,11 @@ from jax import Array
 
 import equinox as eqx
 
+from .. import nnx_steps
 from ..row import Row
 from ..timing import Pair
 from ..training import Training
 
-_FLOOR: Final = "by hand, dictionaries"
 _RATE: Final = 1e-3
 _CLASSES: Final = 10
 
@@ -28,8 +28,17 @@ def _cross_entropy(logits: Array, labels: Array) -> Array:
     return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, labels))
 
 
-def _pair(model: Any, apply: Callable[[Any, Array], Array], parameters: Any, xs: Array, labels: Array) -> Pair:
-    """Adam on a Module, which is called with one example, and on dictionaries with its parameters."""
+class _Network(NamedTuple):
+    """A network as a Module, which is called with one example, and as arithmetic on dictionaries of its parameters."""
+
+    model: Any
+    apply: Callable[[Any, Array], Array]
+    parameters: Any
+    xs: Array
+    labels: Array
+
+
+def _subject(network: _Network) -> Training:
     optimiser = optax.adam(_RATE)
 
     def subject_loss(model: Any, xs: Array, labels: Array) -> Array:
@@ -41,9 +50,16 @@ def _pair(model: Any, apply: Callable[[Any, Array], Array], parameters: Any, xs:
         updates, state = optimiser.update(gradient, state)
         return eqx.apply_updates(model, updates), state, loss
 
+    state = optimiser.init(eqx.filter(network.model, eqx.is_inexact_array))
+    return Training(subject_step, network.model, state, (network.xs, network.labels), view=_view)
+
+
+def _floor(network: _Network) -> Training:
+    optimiser = optax.adam(_RATE)
+
     def floor_loss(parameters: Any, xs: Array, labels: Array) -> Array:
         def of_example(x: Array) -> Array:
-            return apply(parameters, x)
+            return network.apply(parameters, x)
 
         return _cross_entropy(jax.vmap(of_example)(xs), labels)
 
@@ -53,14 +69,25 @@ def _pair(model: Any, apply: Callable[[Any, Array], Array], parameters: Any, xs:
         updates, state = optimiser.update(gradient, state)
         return jax.tree.map(jnp.add, parameters, updates), state, loss
 
-    def view(result: tuple[Any, Any, Array]) -> Any:
-        return {"loss": result[2]}
+    state = optimiser.init(network.parameters)
+    return Training(floor_step, network.parameters, state, (network.xs, network.labels), view=_view)
 
-    batch = (xs, labels)
-    return Pair(
-        Training(subject_step, model, optimiser.init(eqx.filter(model, eqx.is_inexact_array)), batch, view=view),
-        Training(floor_step, parameters, optimiser.init(parameters), batch, view=view),
-    )
+
+def _view(result: tuple[Any, Any, Array]) -> Any:
+    return {"loss": result[2]}
+
+
+def _row(name: str, make: Callable[[], _Network]) -> Row:
+    def pair() -> Pair:
+        network = make()
+        return Pair(_subject(network), _floor(network))
+
+    def flax_pair() -> Pair:
+        network = make()
+        step = nnx_steps.network(network.parameters, network.apply, _cross_entropy, _RATE)
+        return Pair(Training(*step, (network.xs, network.labels), view=_view), _floor(network))
+
+    return Row(name, "by hand, dictionaries", 1.05, pair, flax=flax_pair)
 
 
 def _examples(count: int, *shape: int) -> tuple[Array, Array]:
@@ -158,7 +185,7 @@ def _apply_transformer(parameters: Any, x: Array) -> Array:
     return _affine(parameters["readout"], jnp.mean(x, axis=0))
 
 
-def _transformer() -> Pair:
+def _transformer() -> _Network:
     *keys, readout_key = jax.random.split(jax.random.key(0), _DEPTH + 1)
     layer = getattr(eqx.nn, "TransformerEncoderLayer", None)
     blocks = [_Block(key) if layer is None else layer(_SIZE, _HEADS, causal=True, key=key) for key in keys]
@@ -176,7 +203,7 @@ def _transformer() -> Pair:
         ],
         "readout": _weights(readout),
     }
-    return _pair(_Transformer(blocks, readout), _apply_transformer, parameters, *_examples(16, _LENGTH, _SIZE))
+    return _Network(_Transformer(blocks, readout), _apply_transformer, parameters, *_examples(16, _LENGTH, _SIZE))
 
 
 # A CNN.
@@ -201,13 +228,13 @@ def _apply_cnn(parameters: Any, x: Array) -> Array:
     return _affine(parameters["readout"], x.ravel())
 
 
-def _cnn() -> Pair:
+def _cnn() -> _Network:
     keys = jax.random.split(jax.random.key(0), 3)
     convolutions = [eqx.nn.Conv2d(a, b, 3, padding=1, key=key) for a, b, key in ((1, 16, keys[0]), (16, 32, keys[1]))]
     readout = eqx.nn.Linear(32 * 4 * 4, _CLASSES, key=keys[2])
     parameters = {"convolutions": [_weights(layer) for layer in convolutions], "readout": _weights(readout)}
     model = _CNN(convolutions, eqx.nn.MaxPool2d(2, 2), readout)
-    return _pair(model, _apply_cnn, parameters, *_examples(32, 1, 16, 16))
+    return _Network(model, _apply_cnn, parameters, *_examples(32, 1, 16, 16))
 
 
 # An LSTM.
@@ -251,7 +278,7 @@ def _apply_lstm(parameters: Any, xs: Array) -> Array:
     return _affine(parameters["readout"], outputs[-1])
 
 
-def _lstm() -> Pair:
+def _lstm() -> _Network:
     key, readout_key = jax.random.split(jax.random.key(0))
     layers = getattr(eqx.nn, "LSTM", None)
     if layers is None:
@@ -262,13 +289,13 @@ def _lstm() -> Pair:
         cell = lstm.layers[0][0].cell
     readout = eqx.nn.Linear(_HIDDEN, _CLASSES, key=readout_key)
     parameters = {name: getattr(cell, name) for name in ("weight_ih", "weight_hh", "bias")}
-    return _pair(
+    return _Network(
         _Classifier(lstm, readout), _apply_lstm, {**parameters, "readout": _weights(readout)}, *_examples(32, 32, 16)
     )
 
 
 ROWS = (
-    Row("step of a transformer", _FLOOR, 1.05, _transformer),
-    Row("step of a CNN", _FLOOR, 1.05, _cnn),
-    Row("step of an LSTM", _FLOOR, 1.05, _lstm),
+    _row("step of a transformer", _transformer),
+    _row("step of a CNN", _cnn),
+    _row("step of an LSTM", _lstm),
 )
