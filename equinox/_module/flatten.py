@@ -193,11 +193,10 @@ class Layout:
         return [*lines, *self._build_source()]
 
     def _join_source(self) -> list[str]:
-        lines = ["def join(first, second):", "    if type(second) is not cls"]
+        differs = "type(second) is not cls"
         if self.static:
-            lines[-1] += f" or {_tuple_of('first', self.static)} != {_tuple_of('second', self.static)}"
-        lines[-1] += ":"
-        lines.append("        raise StructureMismatchError")
+            differs += f" or {_tuple_of('first', self.static)} != {_tuple_of('second', self.static)}"
+        lines = ["def join(first, second):", f"    if {differs}:", "        raise StructureMismatchError"]
         for name in self.children:
             child = f"x if type(x := first.{name}) in ARRAYS else join_any(x, second.{name})"
             lines.append(f"    {self._variables[name]} = {child}")

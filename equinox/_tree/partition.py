@@ -191,10 +191,10 @@ def _not_a_rule(filter_spec: _PyTree, index: int) -> str:
 
 
 def _combine_two(first: _PyTree, second: _PyTree, is_leaf: IsLeaf, argument: str) -> _PyTree:
-    stop = is_none if is_leaf is None else _or_none(is_leaf)
     try:
-        return join(first, second) if is_leaf is None else join_leaves(first, second, stop)
+        return join(first, second) if is_leaf is None else join_leaves(first, second, _or_none(is_leaf))
     except (StructureMismatchError, AttributeError):  # the latter where an instance is incomplete
+        stop = is_none if is_leaf is None else _or_none(is_leaf)
         return _combine_by_steps(first, second, stop, argument)
 
 

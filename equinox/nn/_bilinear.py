@@ -8,7 +8,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from .._module import Module, field
-from ._initialise import Initialiser, initial_value
+from ._initialise import Initialiser, weight_and_bias
 from ._shapes import as_size, checked
 from ._spelling import spelled
 
@@ -80,10 +80,9 @@ class Bilinear(Module):
         self.use_bias = bool(spelled(use_bias, bias=bias))
         shape = (self.out_features, self.in1_features, self.in2_features)
         terms = self.in1_features * self.in2_features
-        weight_key, bias_key = jax.random.split(key)
-        self.weight = initial_value("weight_init", weight_init, weight_key, shape, terms, dtype)
-        has_bias = self.use_bias
-        self.bias = initial_value("bias_init", bias_init, bias_key, shape[:1], terms, dtype) if has_bias else None
+        self.weight, self.bias = weight_and_bias(
+            key, shape, shape[:1], terms, self.use_bias, dtype, weight_init, bias_init
+        )
 
     def __call__(self, x1: Array, x2: Array, *, key: Array | None = None) -> Array:
         """Transform two vectors into one.

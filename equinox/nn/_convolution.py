@@ -10,7 +10,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from .._errors import describe, locate
-from ._initialise import Initialiser, initial_value
+from ._initialise import Initialiser, weight_and_bias
 from ._windows import PaddingPerAxis, Pads, as_pads
 
 PaddingName: TypeAlias = Literal["VALID", "SAME", "SAME_LOWER"]
@@ -85,11 +85,9 @@ def initial_parameters(
     """Draw a weight of shape `(out_channels, in_channels / groups, *kernel_size)` and, if it is wanted, a bias."""
     in_group = in_channels // groups
     fan_in = in_group * math.prod(kernel_size)
-    weight_key, bias_key = jax.random.split(key)
     weight_shape = (out_channels, in_group, *kernel_size)
-    weight = initial_value("weight_init", weight_init, weight_key, weight_shape, fan_in, dtype)
     bias_shape = (out_channels,) + (1,) * len(kernel_size)
-    return weight, initial_value("bias_init", bias_init, bias_key, bias_shape, fan_in, dtype) if use_bias else None
+    return weight_and_bias(key, weight_shape, bias_shape, fan_in, use_bias, dtype, weight_init, bias_init)
 
 
 def padded(x: Array, pads: Pads, mode: PaddingMode) -> Array:

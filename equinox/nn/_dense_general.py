@@ -12,7 +12,7 @@ from jax.typing import DTypeLike
 
 from .._errors import describe, locate
 from .._module import Module, field
-from ._initialise import Initialiser, initial_value
+from ._initialise import Initialiser, weight_and_bias
 from ._normalise import as_shape
 from ._spelling import spelled
 
@@ -86,11 +86,10 @@ class DenseGeneral(Module):
         self.axes = tuple(range(-len(self.in_shape), 0)) if axes is None else _as_axes(axes, len(self.in_shape))
         self.use_bias = bool(spelled(use_bias, bias=bias))
         terms = math.prod(self.in_shape)
-        weight_key, bias_key = jax.random.split(key)
         shape = (*self.out_shape, *self.in_shape)
-        self.weight = initial_value("weight_init", weight_init, weight_key, shape, terms, dtype)
-        has_bias = self.use_bias
-        self.bias = initial_value("bias_init", bias_init, bias_key, self.out_shape, terms, dtype) if has_bias else None
+        self.weight, self.bias = weight_and_bias(
+            key, shape, self.out_shape, terms, self.use_bias, dtype, weight_init, bias_init
+        )
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
         """Transform one example.

@@ -12,7 +12,7 @@ from jax.typing import DTypeLike
 
 from .._errors import describe, locate
 from .._module import Module, field
-from ._initialise import Initialiser, initial_value
+from ._initialise import Initialiser, weight_and_bias
 from ._normalise import as_shape
 from ._spelling import spelled
 
@@ -90,10 +90,9 @@ class Einsum(Module):
         sizes = dict(zip(letters, self.shape, strict=True))
         terms = math.prod(size for letter, size in sizes.items() if letter not in result)
         bias_shape = tuple(sizes[letter] for letter in result if letter in sizes)
-        weight_key, bias_key = jax.random.split(key)
-        self.weight = initial_value("weight_init", weight_init, weight_key, self.shape, terms, dtype)
-        has_bias = self.use_bias
-        self.bias = initial_value("bias_init", bias_init, bias_key, bias_shape, terms, dtype) if has_bias else None
+        self.weight, self.bias = weight_and_bias(
+            key, self.shape, bias_shape, terms, self.use_bias, dtype, weight_init, bias_init
+        )
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
         """Evaluate the equation for one example.

@@ -119,6 +119,22 @@ def initial_value(
     return initialised(argument, initialiser, key, shape, dtype)
 
 
+def weight_and_bias(
+    key: Array,
+    weight_shape: tuple[int, ...],
+    bias_shape: tuple[int, ...],
+    fan_in: int,
+    use_bias: bool,
+    dtype: DTypeLike | None,
+    weight_init: Initialiser | None,
+    bias_init: Initialiser | None,
+) -> tuple[Array, Array | None]:
+    """Make the initial values of a weight and, if it is wanted, of a bias. The weight is the same in either case."""
+    weight_key, bias_key = jax.random.split(key)
+    weight = initial_value("weight_init", weight_init, weight_key, weight_shape, fan_in, dtype)
+    return weight, initial_value("bias_init", bias_init, bias_key, bias_shape, fan_in, dtype) if use_bias else None
+
+
 def out_first(initialiser: Initialiser, /) -> Initialiser:
     """Make an initialiser for weights of shape `(out, in, ...)` from one for weights of shape `(..., in, out)`.
 

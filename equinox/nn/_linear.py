@@ -8,7 +8,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from .._module import Module, field
-from ._initialise import Initialiser, initial_value
+from ._initialise import Initialiser, weight_and_bias
 from ._shapes import as_size_or_scalar, checked, shape_of
 from ._spelling import spelled
 
@@ -76,9 +76,9 @@ class Linear(Module):
         self.use_bias = bool(spelled(bias, use_bias=use_bias))
         columns = 1 if self.in_features == "scalar" else self.in_features
         rows = 1 if self.out_features == "scalar" else self.out_features
-        weight_key, bias_key = jax.random.split(key)
-        self.weight = initial_value("weight_init", weight_init, weight_key, (rows, columns), columns, dtype)
-        self.bias = initial_value("bias_init", bias_init, bias_key, (rows,), columns, dtype) if self.use_bias else None
+        self.weight, self.bias = weight_and_bias(
+            key, (rows, columns), (rows,), columns, self.use_bias, dtype, weight_init, bias_init
+        )
 
     def __call__(self, x: Array, *, key: Array | None = None) -> Array:
         """Transform one vector.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import equinox as eqx
-from equinox.nn._initialise import default_dtype, uniform
+from equinox.nn._initialise import default_dtype, uniform, weight_and_bias
 
 key = jax.random.key(5)
 
@@ -198,3 +198,13 @@ def test_fan_in_of_jax_initialisers_is_that_of_the_layer(shape):
     weight = eqx.nn.out_first(jax.nn.initializers.lecun_normal())(key, shape, np.float32)
     assert weight.shape == shape
     np.testing.assert_allclose(jnp.std(weight) * math.sqrt(1000), 1, rtol=0.05)
+
+
+def test_a_weight_does_not_depend_on_whether_there_is_a_bias():
+    key = jax.random.key(0)
+    weight, bias = weight_and_bias(key, (3, 2), (3,), 2, True, None, None, None)
+    alone, nothing = weight_and_bias(key, (3, 2), (3,), 2, False, None, None, None)
+    assert np.array_equal(weight, alone)
+    assert bias is not None
+    assert bias.shape == (3,)
+    assert nothing is None
